@@ -1,5 +1,3 @@
-using System.Collections.Immutable;
-
 namespace ProxyFramework.Core;
 
 /// <summary>What an operator or an embedder can choose. Validated when the proxy starts; every problem is named, not just the first.</summary>
