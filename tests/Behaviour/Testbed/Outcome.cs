@@ -72,6 +72,13 @@ public sealed record Outcome(OutcomeKind Kind, string Server, IPEndPoint? Server
         return this;
     }
 
+    /// <summary>A server of that name answered.</summary>
+    public Outcome ShouldComeFromServer(string name)
+    {
+        Assert.True(Kind == OutcomeKind.Answered && Server == name, $"{Attempt}: expected an answer from {name}, but {this}");
+        return this;
+    }
+
     /// <summary>The server saw this source address.</summary>
     public Outcome ShouldHaveSource(IPAddress source)
     {

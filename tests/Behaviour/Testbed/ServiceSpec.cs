@@ -133,6 +133,19 @@ public sealed class ServiceSpec
         return NodePort();
     }
 
+    /// <summary>Back to a Service that has cluster IPs alone.</summary>
+    public ServiceSpec ClusterIPOnly()
+    {
+        Type = "ClusterIP";
+        HasExternalIP = HasLoadBalancerIP = false;
+        foreach (var port in Ports)
+        {
+            port.NodePort = 0;
+        }
+
+        return this;
+    }
+
     /// <summary>Every kind of frontend: cluster IP, external IP, load balancer IP, node port.</summary>
     public ServiceSpec AllFrontends() => ExternalIP().LoadBalancer();
 
