@@ -16,11 +16,24 @@ public sealed class ForeignStateWorld() : World(new WorldOptions())
         await node.ExecWithInputAsync(
             """
             table inet firewall {
-              set blocked { type ipv4_addr; elements = { 203.0.113.66 }; }
-              chain in { type filter hook input priority filter; policy accept; ip saddr @blocked drop; }
-              chain nat { type nat hook postrouting priority srcnat + 10; ip saddr 203.0.113.0/24 masquerade; }
+              set blocked {
+                type ipv4_addr
+                elements = { 203.0.113.66 }
+              }
+              chain in {
+                type filter hook input priority filter; policy accept;
+                ip saddr @blocked drop
+              }
+              chain nat {
+                type nat hook postrouting priority srcnat + 10;
+                ip saddr 203.0.113.0/24 masquerade
+              }
             }
-            table ip kube-foreign { map m { type ipv4_addr : verdict; } }
+            table ip kube-foreign {
+              map m {
+                type ipv4_addr : verdict
+              }
+            }
             """,
             "nft",
             "-f",
@@ -37,7 +50,7 @@ public sealed class ForeignStateWorld() : World(new WorldOptions())
         }
 
         await node.IpAsync(
-            "link add admin0 type dummy", "link set admin0 up", "address add 198.51.100.9/32 dev admin0", "address add 2001:db8:51::9/128 dev admin0 nodad",
+            "link add admin0 type bridge", "link set admin0 up", "address add 198.51.100.9/32 dev admin0", "address add 2001:db8:51::9/128 dev admin0 nodad",
             "rule add from 198.51.100.9 lookup 99 priority 999", "route add blackhole 198.51.100.128/25", "route add 198.51.100.64/26 dev admin0 table 99");
         Before = await NodeSnapshot.TakeAsync(node);
     }

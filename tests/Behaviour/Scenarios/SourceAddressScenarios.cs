@@ -83,6 +83,23 @@ public abstract class SourceAddressScenarios<TWorld>(TWorld world) : ScenarioBas
     });
 
     [Fact]
+    [Semantics("Choosing endpoints")]
+    public Task Pods_of_this_node_are_recognised_where_external_policy_is_local() => HoldsAsync(async () =>
+    {
+        var web = Service("web").TcpAndUdp().AllFrontends().External("Local").Endpoints(Remote1);
+        await World.ApplyAsync(web);
+        foreach (var (family, port) in FamiliesAndPorts)
+        {
+            foreach (var target in web.ExternalFrontends(family, port))
+            {
+                (await Pod2.AskAsync(target)).ShouldComeFrom(Remote1);
+            }
+        }
+
+        (await Client.AskBrieflyAsync(web.LoadBalancerIP(V4, "tcp"))).ShouldNotBeServed();
+    });
+
+    [Fact]
     public Task The_node_reaches_every_frontend_and_gets_answers() => HoldsAsync(async () =>
     {
         var web = Service("web").TcpAndUdp().AllFrontends().External("Local").Endpoints(Pod1, Remote1);

@@ -21,6 +21,9 @@ public sealed class Flow : IDisposable
         using var deadline = new CancellationTokenSource(patience ?? Place.Patience);
         try
         {
+            // An ICMP error for an earlier question is not an answer to this one; reading it clears it.
+            _socket.GetSocketOption(SocketOptionLevel.Socket, SocketOptionName.Error);
+
             // Answers to earlier questions that came too late are not answers to this one.
             while (_socket.Available > 0)
             {

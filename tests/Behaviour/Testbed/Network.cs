@@ -29,7 +29,7 @@ public sealed class Network : IAsyncDisposable
 
     private const int ElsewherePort = 1;
 
-    private static int s_worlds;
+    private static int _worlds;
 
     private readonly IdentityServer _elsewhere = new(Elsewhere);
     private readonly List<NetworkNamespace> _namespaces = [];
@@ -38,7 +38,7 @@ public sealed class Network : IAsyncDisposable
     {
     }
 
-    public int Number { get; } = Interlocked.Increment(ref s_worlds);
+    public int Number { get; } = Interlocked.Increment(ref _worlds);
 
     public NetworkNamespace Client { get; private set; } = null!;
 
@@ -85,6 +85,9 @@ public sealed class Network : IAsyncDisposable
         var ns = await NetworkNamespace.CreateAsync(Number, role);
         _namespaces.Add(ns);
         ns.Sysctl("net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0", "net.ipv6.conf.default.accept_ra=0");
+
+        // Each refused datagram is to be answered: scenarios send more of them than the limits let through.
+        ns.Sysctl("net.ipv4.icmp_ratelimit=0", "net.ipv6.icmp.ratelimit=0", "?net.ipv4.icmp_msgs_per_sec=1000000", "?net.ipv4.icmp_msgs_burst=10000");
         if (forwards)
         {
             ns.Sysctl(

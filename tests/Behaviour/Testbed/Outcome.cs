@@ -23,6 +23,12 @@ public enum OutcomeKind
     /// <summary>A connection came about, but ended without an answer.</summary>
     Closed,
 
+    /// <summary>
+    /// Sending failed with EPERM: the node's own rules discarded the node's own datagram. The kernel says so at once to UDP
+    /// senders on the node, whether the rule rejects or drops, so this counts as either.
+    /// </summary>
+    Forbidden,
+
     /// <summary>ICMP host or network unreachable, or there is no route.</summary>
     Unreachable,
 }
@@ -42,7 +48,8 @@ public sealed record Outcome(OutcomeKind Kind, string Server, IPEndPoint? Server
         {
             SocketError.ConnectionRefused => OutcomeKind.Refused,
             SocketError.TimedOut => OutcomeKind.Silent,
-            SocketError.HostUnreachable or SocketError.NetworkUnreachable or SocketError.AccessDenied => OutcomeKind.Unreachable,
+            SocketError.HostUnreachable or SocketError.NetworkUnreachable => OutcomeKind.Unreachable,
+            SocketError.AccessDenied => OutcomeKind.Forbidden,
             SocketError.ConnectionReset or SocketError.Shutdown => OutcomeKind.Closed,
             _ => throw new InvalidOperationException($"{attempt}: {exception.SocketErrorCode}", exception),
         },
@@ -104,11 +111,11 @@ public sealed record Outcome(OutcomeKind Kind, string Server, IPEndPoint? Server
 
     /// <summary>The client was told at once (semantics: reject).</summary>
     public void ShouldBeRefused() =>
-        Assert.True(Kind == OutcomeKind.Refused, $"{Attempt}: expected a reset or ICMP port unreachable, but {this}");
+        Assert.True(Kind is OutcomeKind.Refused or OutcomeKind.Forbidden, $"{Attempt}: expected a reset or ICMP port unreachable, but {this}");
 
     /// <summary>Nothing came back (semantics: drop).</summary>
     public void ShouldBeSilent() =>
-        Assert.True(Kind == OutcomeKind.Silent, $"{Attempt}: expected no answer of any kind, but {this}");
+        Assert.True(Kind is OutcomeKind.Silent or OutcomeKind.Forbidden, $"{Attempt}: expected no answer of any kind, but {this}");
 
     /// <summary>The packets left the node as they came.</summary>
     public void ShouldBeUntouched() =>
