@@ -1,0 +1,52 @@
+using System.Xml.Linq;
+using Xunit;
+
+namespace ProxyFramework.Core.Tests.Architecture;
+
+/// <summary>Dependencies point downwards only: Host → Core → Abstractions; plugins → Abstractions (and Netlink).</summary>
+public sealed class DependencyDirectionTests
+{
+    private static readonly string Root = FindRoot();
+
+    [Fact]
+    public void Abstractions_depend_on_no_project() => Assert.Empty(ReferencesOf("Abstractions/Abstractions.csproj"));
+
+    [Fact]
+    public void Core_depends_on_Abstractions_alone() => Assert.Equal(["Abstractions"], ReferencesOf("Core/Core.csproj"));
+
+    [Fact]
+    public void The_host_references_no_backend_and_no_plugin() =>
+        Assert.All(ReferencesOf("Host/Host.csproj"), name => Assert.Contains(name, new[] { "Core", "Abstractions" }));
+
+    [Fact]
+    public void Plugins_depend_on_Abstractions_and_Netlink_alone()
+    {
+        var plugins = Directory.EnumerateDirectories(Root)
+            .Select(folder => Path.GetFileName(folder))
+            .Where(name => name.StartsWith("Backends.", StringComparison.Ordinal) || name.StartsWith("Plugins.", StringComparison.Ordinal))
+            .ToList();
+
+        Assert.NotEmpty(plugins);
+        Assert.All(plugins, plugin => Assert.All(
+            ReferencesOf($"{plugin}/{plugin}.csproj"), name => Assert.Contains(name, new[] { "Abstractions", "Netlink" })));
+    }
+
+    private static List<string> ReferencesOf(string project) =>
+        [.. XDocument.Load(Path.Combine(Root, project))
+            .Descendants("ProjectReference")
+            .Where(reference => (string?)reference.Attribute("ReferenceOutputAssembly") != "false")
+            .Select(reference => Path.GetFileNameWithoutExtension((string?)reference.Attribute("Include") ?? ""))];
+
+    private static string FindRoot()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (File.Exists(Path.Combine(folder.FullName, "ProxyFramework.sln")))
+            {
+                return folder.FullName;
+            }
+        }
+
+        throw new InvalidOperationException("the tests run from inside the repository");
+    }
+}
