@@ -14,8 +14,9 @@ internal static class Flag
     public static Option<string?> Text(string name, string valueName, string description, string? byDefault = null, params string[] aliases) =>
         Single(name, valueName, description, aliases, byDefault, (string text, out string? value) => (value = text).Length > 0, "a value");
 
-    /// <summary>A duration in Go's syntax.</summary>
-    public static Option<TimeSpan> Duration(string name, string description, TimeSpan byDefault, bool canBeInfinite = false) =>
+    /// <summary>A duration in Go's syntax, within limits.</summary>
+    public static Option<TimeSpan> Duration(
+        string name, string description, TimeSpan byDefault, TimeSpan least, TimeSpan most, bool canBeInfinite = false) =>
         Single(
             name,
             "DURATION",
@@ -25,9 +26,9 @@ internal static class Flag
             (string text, out TimeSpan value) =>
             {
                 value = Timeout.InfiniteTimeSpan;
-                return (canBeInfinite && text == "infinite") || GoDuration.TryParse(text, out value);
+                return (canBeInfinite && text == "infinite") || (GoDuration.TryParse(text, out value) && value >= least && value <= most);
             },
-            canBeInfinite ? GoDuration.Expected + ", or infinite" : GoDuration.Expected);
+            $"{GoDuration.Expected}, from {GoDuration.Format(least)} to {GoDuration.Format(most)}{(canBeInfinite ? ", or infinite" : "")}");
 
     /// <summary>Whole numbers from 0.</summary>
     public static Option<int> Level(string name, string description, int byDefault, params string[] aliases) =>

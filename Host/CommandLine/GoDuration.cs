@@ -10,7 +10,7 @@ namespace ProxyFramework.Host.CommandLine;
 internal static class GoDuration
 {
     /// <summary>What a message says was expected.</summary>
-    public const string Expected = "a duration such as 30s, 1m30s, 100ms or 0";
+    public const string Expected = "a duration such as 30s, 1m30s or 100ms";
 
     private static readonly (string Name, decimal Ticks)[] Units =
     [

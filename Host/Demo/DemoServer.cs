@@ -21,7 +21,7 @@ internal sealed class DemoServer : IAsyncDisposable
     private readonly IDemoAudience _audience;
     private readonly CancellationTokenSource _stopping = new();
     private Task _away = Task.CompletedTask;
-    private HttpListener? _listener;
+    private HttpServer? _listener;
     private int _requests;
 
     private DemoServer(string name, IPEndPoint address, ILoggerFactory loggers, IDemoAudience audience)
@@ -69,7 +69,7 @@ internal sealed class DemoServer : IAsyncDisposable
     }
 
     private async Task ListenAsync(CancellationToken cancellation) =>
-        _listener = await HttpListener.StartAsync(
+        _listener = await HttpServer.StartAsync(
             new BindAddress(_address.Address, (ushort)_address.Port), HandleAsync, _loggers, cancellation);
 
     private async Task HandleAsync(HttpContext context)

@@ -24,14 +24,14 @@ internal sealed partial class HttpService(
 
     private readonly ILogger _logger = loggers.CreateLogger<HttpService>();
     private readonly CancellationTokenSource _stopping = new();
-    private Task<HttpListener?> _listener = Task.FromResult<HttpListener?>(null);
+    private Task<HttpServer?> _listener = Task.FromResult<HttpServer?>(null);
 
     /// <inheritdoc/>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         if (await TryListenAsync(isFirst: true) is { } listener)
         {
-            _listener = Task.FromResult<HttpListener?>(listener);
+            _listener = Task.FromResult<HttpServer?>(listener);
         }
         else
         {
@@ -51,7 +51,7 @@ internal sealed partial class HttpService(
         _stopping.Dispose();
     }
 
-    private async Task<HttpListener?> RetryAsync()
+    private async Task<HttpServer?> RetryAsync()
     {
         while (!_stopping.IsCancellationRequested)
         {
@@ -65,11 +65,11 @@ internal sealed partial class HttpService(
         return null;
     }
 
-    private async Task<HttpListener?> TryListenAsync(bool isFirst)
+    private async Task<HttpServer?> TryListenAsync(bool isFirst)
     {
         try
         {
-            var listener = await HttpListener.StartAsync(address, handle, loggers, _stopping.Token);
+            var listener = await HttpServer.StartAsync(address, handle, loggers, _stopping.Token);
             Log.Listening(_logger, name, listener.Url);
             return listener;
         }
