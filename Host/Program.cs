@@ -1,0 +1,12 @@
+using ProxyFramework.Core;
+using ProxyFramework.Host.CommandLine;
+
+try
+{
+    return await CommandLineParser.InvokeAsync(args);
+}
+catch (ProxyStartException problem)
+{
+    Console.Error.WriteLine($"svcproxy: {problem.Message}");
+    return (int)problem.ExitCode;
+}

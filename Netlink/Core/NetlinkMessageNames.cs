@@ -1,0 +1,22 @@
+using System.Globalization;
+using System.Reflection;
+using ProxyFramework.Netlink.Route;
+
+namespace ProxyFramework.Netlink;
+
+/// <summary>The kernel headers' names of message types, for errors.</summary>
+internal static class NetlinkMessageNames
+{
+    internal static string Name(NetlinkProtocol protocol, ushort type) => protocol switch
+    {
+        NetlinkProtocol.Route => Constant(typeof(RtNetlinkHeader), "RTM_", type),
+        _ => null,
+    } ?? string.Create(CultureInfo.InvariantCulture, $"{protocol} message {type}");
+
+    // Only a refused request asks, so it may cost a look through the constants.
+    private static string? Constant(Type header, string prefix, int value) => header
+        .GetFields(BindingFlags.Static | BindingFlags.NonPublic)
+        .FirstOrDefault(field => field.IsLiteral
+            && field.Name.StartsWith(prefix, StringComparison.Ordinal)
+            && field.GetRawConstantValue() is ushort number && number == value)?.Name;
+}
