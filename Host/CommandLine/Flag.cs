@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using System.Globalization;
 
 namespace ProxyFramework.Host.CommandLine;
@@ -79,9 +78,19 @@ internal static class Flag
     public static Option<string[]> Paths(string name, string description) =>
         Repeated(name, "PATH", description, values => values, path => path.Length > 0, "a path");
 
-    /// <summary><c>KEY=VALUE</c>; the flag can be given several times.</summary>
-    public static Option<string[]> Assignments(string name, string description, string expected) =>
-        Repeated(name, "KEY=VALUE", description, values => values, text => text.IndexOf('=') > 0, expected);
+    /// <summary><c>--set KEY=VALUE</c>; the flag can be given several times.</summary>
+    public static Option<string[]> Settings() =>
+        Repeated(
+            "--set",
+            "KEY=VALUE",
+            "A setting of a backend, such as userspace:connect-timeout=2s; repeatable",
+            values => values,
+            text => text.IndexOf('=') > 0,
+            "KEY=VALUE such as userspace:connect-timeout=2s");
+
+    /// <summary>The keys and values of <see cref="Settings"/>.</summary>
+    public static IReadOnlyList<KeyValuePair<string, string?>> ReadSettings(string[]? assignments) =>
+        [.. (assignments ?? []).Select(text => text.Split('=', 2)).Select(pair => KeyValuePair.Create(pair[0], (string?)pair[1]))];
 
     private delegate bool TryRead<T>(string text, out T value);
 

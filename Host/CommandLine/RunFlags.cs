@@ -87,10 +87,7 @@ internal sealed class RunFlags
     private readonly Option<bool> _bindAddressHardFail = Flag.Switch(
         "--bind-address-hard-fail", "Exit when one of these two addresses cannot be bound, instead of trying again");
 
-    private readonly Option<string[]> _set = Flag.Assignments(
-        "--set",
-        "A setting of a backend, such as userspace:connect-timeout=2s; repeatable",
-        "KEY=VALUE such as userspace:connect-timeout=2s");
+    private readonly Option<string[]> _set = Flag.Settings();
 
     private readonly Option<bool> _cleanup = Flag.Switch("--cleanup", "Remove what was left on the node, as svcproxy cleanup does, and exit");
 
@@ -133,10 +130,7 @@ internal sealed class RunFlags
             HealthzAddress = parsed.GetValue(_healthz),
             MetricsAddress = parsed.GetValue(_metrics),
             BindAddressHardFail = parsed.GetValue(_bindAddressHardFail),
-            BackendSettings = (parsed.GetValue(_set) ?? [])
-                .Select(text => text.Split('=', 2))
-                .Select(pair => KeyValuePair.Create(pair[0], (string?)pair[1]))
-                .ToList(),
+            BackendSettings = Flag.ReadSettings(parsed.GetValue(_set)),
             Cleanup = parsed.GetValue(_cleanup),
             Logging = Logging.Read(parsed),
         };

@@ -1,7 +1,6 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
 using ProxyFramework.Core;
 using ProxyFramework.Core.Plugins;
 using ProxyFramework.Host.CommandLine;

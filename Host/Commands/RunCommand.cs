@@ -2,7 +2,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Prometheus;
-using ProxyFramework.Core;
 using ProxyFramework.Core.Sync;
 using ProxyFramework.Host.CommandLine;
 using ProxyFramework.Host.Http;

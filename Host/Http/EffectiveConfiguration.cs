@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using ProxyFramework.Core;
 using ProxyFramework.Host.CommandLine;
 
 namespace ProxyFramework.Host.Http;

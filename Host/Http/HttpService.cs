@@ -18,7 +18,7 @@ namespace ProxyFramework.Host.Http;
 /// <param name="loggers">For the log.</param>
 /// <param name="time">The clock.</param>
 internal sealed partial class HttpService(
-    string name, string flag, BindAddress address, bool hardFail, RequestDelegate handle, ILoggerFactory loggers, TimeProvider time) : IHostedService
+    string name, string flag, BindAddress address, bool hardFail, RequestDelegate handle, ILoggerFactory loggers, TimeProvider time) : IHostedService, IDisposable
 {
     private static readonly TimeSpan RetryPeriod = TimeSpan.FromSeconds(5);
 
@@ -47,9 +47,10 @@ internal sealed partial class HttpService(
         {
             await listener.DisposeAsync();
         }
-
-        _stopping.Dispose();
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => _stopping.Dispose();
 
     private async Task<HttpServer?> RetryAsync()
     {

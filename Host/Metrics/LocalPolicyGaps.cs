@@ -6,13 +6,16 @@ namespace ProxyFramework.Host.Metrics;
 /// </summary>
 internal sealed class LocalPolicyGaps
 {
+    private static readonly IPFamily[] Families = [IPFamily.IPv4, IPFamily.IPv6];
+    private static readonly bool[] Policies = [true, false];
+
     private readonly HashSet<ServicePortKey> _internal = [];
     private readonly HashSet<ServicePortKey> _external = [];
 
     /// <summary>How many there are, by family and by policy: of cluster IPs (internal), of all other frontends (external).</summary>
     public IEnumerable<(IPFamily Family, bool IsInternal, int Count)> Counts =>
-        from family in new[] { IPFamily.IPv4, IPFamily.IPv6 }
-        from isInternal in new[] { true, false }
+        from family in Families
+        from isInternal in Policies
         select (family, isInternal, (isInternal ? _internal : _external).Count(key => key.Family == family));
 
     /// <summary>Takes a change set that is in force.</summary>

@@ -12,12 +12,11 @@ internal static class RuntimeMeters
     /// <summary>Begins to listen. The adapter lives as long as the process.</summary>
     public static void AddTo(CollectorRegistry registry)
     {
-        Prometheus.Metrics.WithCustomRegistry(registry);
         DotNetStats.Register(registry);
         MeterAdapter.StartListening(new MeterAdapterOptions
         {
             Registry = registry,
-            MetricFactory = Prometheus.Metrics.WithCustomRegistry(registry).WithManagedLifetime(expiresAfter: TimeSpan.FromMinutes(10)),
+            MetricFactory = Prometheus.Metrics.WithCustomRegistry(registry),
             InstrumentFilterPredicate = IsWanted,
         });
     }
