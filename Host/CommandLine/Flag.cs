@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using System.Globalization;
 
 namespace ProxyFramework.Host.CommandLine;
@@ -14,8 +13,9 @@ internal static class Flag
     public static Option<string?> Text(string name, string valueName, string description, string? byDefault = null, params string[] aliases) =>
         Single(name, valueName, description, aliases, byDefault, (string text, out string? value) => (value = text).Length > 0, "a value");
 
-    /// <summary>A duration in Go's syntax.</summary>
-    public static Option<TimeSpan> Duration(string name, string description, TimeSpan byDefault, bool canBeInfinite = false) =>
+    /// <summary>A duration in Go's syntax, within limits.</summary>
+    public static Option<TimeSpan> Duration(
+        string name, string description, TimeSpan byDefault, TimeSpan least, TimeSpan most, bool canBeInfinite = false) =>
         Single(
             name,
             "DURATION",
@@ -25,9 +25,9 @@ internal static class Flag
             (string text, out TimeSpan value) =>
             {
                 value = Timeout.InfiniteTimeSpan;
-                return (canBeInfinite && text == "infinite") || GoDuration.TryParse(text, out value);
+                return (canBeInfinite && text == "infinite") || (GoDuration.TryParse(text, out value) && value >= least && value <= most);
             },
-            canBeInfinite ? GoDuration.Expected + ", or infinite" : GoDuration.Expected);
+            $"{GoDuration.Expected}, from {GoDuration.Format(least)} to {GoDuration.Format(most)}{(canBeInfinite ? ", or infinite" : "")}");
 
     /// <summary>Whole numbers from 0.</summary>
     public static Option<int> Level(string name, string description, int byDefault, params string[] aliases) =>
@@ -78,9 +78,19 @@ internal static class Flag
     public static Option<string[]> Paths(string name, string description) =>
         Repeated(name, "PATH", description, values => values, path => path.Length > 0, "a path");
 
-    /// <summary><c>KEY=VALUE</c>; the flag can be given several times.</summary>
-    public static Option<string[]> Assignments(string name, string description, string expected) =>
-        Repeated(name, "KEY=VALUE", description, values => values, text => text.IndexOf('=') > 0, expected);
+    /// <summary><c>--set KEY=VALUE</c>; the flag can be given several times.</summary>
+    public static Option<string[]> Settings() =>
+        Repeated(
+            "--set",
+            "KEY=VALUE",
+            "A setting of a backend, such as userspace:connect-timeout=2s; repeatable",
+            values => values,
+            text => text.IndexOf('=') > 0,
+            "KEY=VALUE such as userspace:connect-timeout=2s");
+
+    /// <summary>The keys and values of <see cref="Settings"/>.</summary>
+    public static IReadOnlyList<KeyValuePair<string, string?>> ReadSettings(string[]? assignments) =>
+        [.. (assignments ?? []).Select(text => text.Split('=', 2)).Select(pair => KeyValuePair.Create(pair[0], (string?)pair[1]))];
 
     private delegate bool TryRead<T>(string text, out T value);
 

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using ProxyFramework.Core.Objects;
+using ProxyFramework.Core.Tests.Sources;
 using Xunit;
 using static ProxyFramework.Core.Tests.Objects.DecodingCases;
 
@@ -237,18 +238,21 @@ public class ObjectDecoderTests
     }
 
     [Fact]
-    public void A_decoded_slice_costs_little_more_than_itself()
+    public Task A_decoded_slice_costs_little_more_than_itself()
     {
         var decoder = new ObjectDecoder(new InternedStrings());
         var endpoints = string.Join(',', Enumerable.Range(1, 100).Select(i => $$$"""{"addresses":["10.0.0.{{{i}}}"],"nodeName":"node-{{{i % 5}}}","conditions":{"ready":true}}"""));
         var json = Encoding.UTF8.GetBytes(Slice($"[{endpoints}]"));
-        decoder.Decode(json);
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        decoder.Decode(json);
-        var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
 
-        // 100 endpoints of 48 bytes each, and the slice with its names.
-        Assert.InRange(allocated, 0, 6_000);
+        // 100 endpoints of 48 bytes each, and the slice with its names; once the code has been optimised.
+        return Eventually.TrueAsync(() => Allocated() < 6_000, () => $"{Allocated()} bytes");
+
+        long Allocated()
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            decoder.Decode(json);
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }
     }
 
     [Fact]
