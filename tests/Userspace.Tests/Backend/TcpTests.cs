@@ -77,7 +77,8 @@ public sealed class TcpTests
         var receiving = client.ReadToEndAsync();
         await client.Socket.SendAsync(sent, Wait.Limit());
         client.Socket.Shutdown(SocketShutdown.Send);
-        Assert.True(sent.AsSpan().SequenceEqual(await receiving));
+        var received = await receiving;
+        Assert.True(sent.AsSpan().SequenceEqual(received));
     }
 
     [Fact]
@@ -327,11 +328,12 @@ public sealed class TcpTests
             ? Encoding.ASCII.GetBytes($"PROXY TCP4 {local.Address} {frontend.Address} {local.Port} {frontend.Port}\r\n")
             :
             [
-                .. "\r\n\r\n\0\r\nQUIT\n"u8, 0x21, 0x11, 0, 12,
+                .. Encoding.ASCII.GetBytes("\r\n\r\n\0\r\nQUIT\n"), 0x21, 0x11, 0, 12,
                 .. local.Address.GetAddressBytes(), .. frontend.Address.ToIPAddress().GetAddressBytes(),
                 (byte)(local.Port >> 8), (byte)local.Port, (byte)(frontend.Port >> 8), (byte)frontend.Port,
             ];
-        Assert.Equal([.. expected, .. "body"u8], await received.Task.WaitAsync(Wait.Limit()));
+        var body = await received.Task.WaitAsync(Wait.Limit());
+        Assert.Equal(expected.Concat(Encoding.ASCII.GetBytes("body")), body);
     }
 
     [Fact]

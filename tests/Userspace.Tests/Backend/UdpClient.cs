@@ -21,7 +21,7 @@ internal sealed class UdpClient : IDisposable
 
     public Socket Socket { get; }
 
-    public Task SendAsync(string text) => Socket.SendAsync(Encoding.ASCII.GetBytes(text)).AsTask();
+    public Task SendAsync(string text) => Socket.SendAsync(Encoding.ASCII.GetBytes(text));
 
     public async Task<string> ReceiveAsync()
     {
