@@ -19,6 +19,11 @@ public static class Exceptions
         new("userspace", "RestartScenarios.An_orderly_stop_leaves_everything_in_force", Process, "it serves again as soon as it runs again"),
         new("userspace", "RestartScenarios.Established_connections_and_flows_outlive_the_proxy", Process),
         new("userspace", "RestartScenarios.Session_affinity_outlives_the_proxy", Process),
+        new(
+            "userspace",
+            "UdpScenarios.A_flow_that_is_older_than_its_service_is_served_when_the_service_comes",
+            "Service addresses become local by a route, and a connected IPv6 socket on the node keeps the route that it had.",
+            "flows that come in from outside are served; those of the node itself when they connect anew"),
         new("userspace", "SctpScenarios.Associations_reach_an_endpoint_through_every_frontend", "It carries TCP and UDP: common kernels have no SCTP sockets."),
     ];
 
