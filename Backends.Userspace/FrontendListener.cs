@@ -108,6 +108,15 @@ internal abstract class FrontendListener
         Updated();
     }
 
+    /// <summary>Adapts the filter to other ways of telling where packets come from.</summary>
+    public void Replan(NodeOrigins origins)
+    {
+        if (Owner.Routing is { } routing)
+        {
+            Update(_state with { Plan = ListenPlan.For(routing.Service, _state.Frontend, Key.Address, origins) });
+        }
+    }
+
     /// <summary>Stops listening.</summary>
     public abstract void Close();
 

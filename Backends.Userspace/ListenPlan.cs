@@ -15,16 +15,16 @@ internal readonly record struct ListenPlan(bool Listens, SocketFilter? Filter, b
         if (address.IsLoopback)
         {
             // Nothing but the node itself reaches a loopback address (without route_localnet, which is never set by default).
-            return new ListenPlan(node.Verdict != Verdict.Reject, Filter(service, frontend, origins, node, node, node), false);
+            return new ListenPlan(node.Verdict != Verdict.Reject, FilterFor(service, frontend, origins, node, node, node), false);
         }
 
         var outside = service.GroupFor(frontend.Outside.Policy);
         var pod = origins.Node.LocalPods.Mode == LocalPodDetectionMode.None ? outside : service.GroupFor(frontend.LocalPod.Policy);
         var listens = outside.Verdict != Verdict.Reject || pod.Verdict != Verdict.Reject || node.Verdict != Verdict.Reject;
-        return new ListenPlan(listens, Filter(service, frontend, origins, outside, pod, node), !(outside.Equals(pod) && outside.Equals(node)));
+        return new ListenPlan(listens, FilterFor(service, frontend, origins, outside, pod, node), !(outside.Equals(pod) && outside.Equals(node)));
     }
 
-    private static SocketFilter? Filter(
+    private static SocketFilter? FilterFor(
         ServicePort service, Frontend frontend, NodeOrigins origins, EndpointGroup outside, EndpointGroup pod, EndpointGroup node) =>
         SocketFilter.Build(new AdmissionRule(
             service.Family, outside.Verdict != Verdict.Drop, pod.Verdict != Verdict.Drop, node.Verdict != Verdict.Drop)

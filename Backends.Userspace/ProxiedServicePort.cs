@@ -20,6 +20,9 @@ internal sealed class ProxiedServicePort(ServicePortKey key, UserspaceRun run)
     /// <summary>The routing; null until the first update.</summary>
     public Routing? Routing => _routing;
 
+    /// <summary>What was last put in force; null before that. Also set where it is not proxied.</summary>
+    public ServicePort? Service { get; set; }
+
     /// <summary>What listening sockets it should have now, with the frontend that each serves.</summary>
     public ImmutableArray<(ListenKey Key, Frontend Frontend)> Wanted { get; set; } = [];
 

@@ -5,7 +5,7 @@ using System.Net.Sockets;
 namespace ProxyFramework.Backends.Userspace;
 
 /// <summary>The datagrams between one client and one endpoint, over a socket connected to the endpoint.</summary>
-internal sealed class UdpFlow
+internal sealed class UdpFlow : IDisposable
 {
     private const int MaxDatagram = 65_535;
 
@@ -84,7 +84,7 @@ internal sealed class UdpFlow
         }
     }
 
-    public void Close()
+    public void Dispose()
     {
         if (Interlocked.Exchange(ref _isClosed, 1) == 0)
         {

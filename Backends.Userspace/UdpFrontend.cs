@@ -74,7 +74,7 @@ internal sealed class UdpFrontend : FrontendListener
                 if (condition(flow))
                 {
                     _flows!.Remove(client);
-                    flow.Close();
+                    flow.Dispose();
                 }
             }
         }
@@ -222,7 +222,7 @@ internal sealed class UdpFrontend : FrontendListener
             // An update, or the end, may have come while this flow was made; it must not outlive what it was made for.
             if (_isClosed || state.Owner != Owner || !state.Owner.IsServing(target))
             {
-                flow.Close();
+                flow.Dispose();
                 return null;
             }
 
@@ -243,7 +243,7 @@ internal sealed class UdpFrontend : FrontendListener
             }
         }
 
-        flow.Close();
+        flow.Dispose();
     }
 
     /// <summary>What tells a client from another: its address and port, and the link for link-local addresses.</summary>

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using Microsoft.Extensions.Configuration;
 
@@ -6,6 +7,8 @@ namespace ProxyFramework.Backends.Userspace;
 /// <summary>The settings of this mode (<c>userspace:…</c> in the configuration), with their defaults.</summary>
 internal sealed record UserspaceSettings
 {
+    private static readonly SearchValues<char> NumberCharacters = SearchValues.Create("0123456789.");
+
     /// <summary>
     /// <c>connect-timeout</c>: how long an endpoint may take to accept, 10 ms…1 min. The default leaves room for one lost SYN,
     /// which is sent again after 1 s (RFC 6298 §2).
@@ -65,14 +68,14 @@ internal sealed record UserspaceSettings
 
         while (!rest.IsEmpty)
         {
-            var digits = rest.IndexOfAnyExcept("0123456789.");
+            var digits = rest.IndexOfAnyExcept(NumberCharacters);
             if (digits <= 0 || !double.TryParse(rest[..digits], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number))
             {
                 return false;
             }
 
             rest = rest[digits..];
-            var letters = rest.IndexOfAny("0123456789.");
+            var letters = rest.IndexOfAny(NumberCharacters);
             var unit = letters < 0 ? rest : rest[..letters];
             var milliseconds = unit switch { "ms" => 1, "s" => 1_000, "m" => 60_000, "h" => 3_600_000, _ => 0 };
             if (milliseconds == 0 || number * milliseconds > TimeSpan.FromDays(365).TotalMilliseconds)

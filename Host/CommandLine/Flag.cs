@@ -13,19 +13,26 @@ internal static class Flag
     public static Option<string?> Text(string name, string valueName, string description, string? byDefault = null, params string[] aliases) =>
         Single(name, valueName, description, aliases, byDefault, (string text, out string? value) => (value = text).Length > 0, "a value");
 
-    /// <summary>A duration in Go's syntax, within limits.</summary>
-    public static Option<TimeSpan> Duration(
+    /// <summary>A duration in Go's syntax, within limits; null where it is not given.</summary>
+    public static Option<TimeSpan?> Duration(
         string name, string description, TimeSpan byDefault, TimeSpan least, TimeSpan most, bool canBeInfinite = false) =>
         Single(
             name,
             "DURATION",
             $"{description} [default: {GoDuration.Format(byDefault)}]",
             [],
-            byDefault,
-            (string text, out TimeSpan value) =>
+            null,
+            (string text, out TimeSpan? value) =>
             {
                 value = Timeout.InfiniteTimeSpan;
-                return (canBeInfinite && text == "infinite") || (GoDuration.TryParse(text, out value) && value >= least && value <= most);
+                if (canBeInfinite && text == "infinite")
+                {
+                    return true;
+                }
+
+                var isDuration = GoDuration.TryParse(text, out var duration);
+                value = duration;
+                return isDuration && duration >= least && duration <= most;
             },
             $"{GoDuration.Expected}, from {GoDuration.Format(least)} to {GoDuration.Format(most)}{(canBeInfinite ? ", or infinite" : "")}");
 
@@ -61,7 +68,7 @@ internal static class Flag
         Single(
             name,
             "ADDRESS:PORT",
-            $"{description} [default: {byDefault}]",
+            description,
             [],
             byDefault,
             (string text, out BindAddress? value) => BindAddress.TryParse(text, byDefault.Port, out value),
@@ -101,7 +108,7 @@ internal static class Flag
             Description = description,
             HelpName = valueName,
             Arity = ArgumentArity.ExactlyOne,
-            DefaultValueFactory = _ => byDefault,
+            DefaultValueFactory = byDefault is null ? null : _ => byDefault,
             CustomParser = result =>
             {
                 var text = result.Tokens[^1].Value;

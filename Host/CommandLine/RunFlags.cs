@@ -60,22 +60,22 @@ internal sealed class RunFlags
     private readonly Option<string?> _serviceProxyName = Flag.Text(
         "--service-proxy-name", "NAME", "Proxy only Services whose label service.kubernetes.io/service-proxy-name has this value");
 
-    private readonly Option<TimeSpan> _drainTimeout = Flag.Duration(
+    private readonly Option<TimeSpan?> _drainTimeout = Flag.Duration(
         "--drain-timeout", "For how long connections to endpoints that are gone may go on", Defaults.DrainTimeout, TimeSpan.Zero, Longest, canBeInfinite: true);
 
-    private readonly Option<TimeSpan> _shutdownTimeout = Flag.Duration(
+    private readonly Option<TimeSpan?> _shutdownTimeout = Flag.Duration(
         "--shutdown-timeout", "For how long the backend may let connections go on when the program is stopped", Defaults.ShutdownTimeout, TimeSpan.Zero, OneHour);
 
-    private readonly Option<TimeSpan> _minSyncPeriod = Flag.Duration(
+    private readonly Option<TimeSpan?> _minSyncPeriod = Flag.Duration(
         "--min-sync-period", "The time between two synchronisations at least", Defaults.MinSyncPeriod, TimeSpan.Zero, OneHour);
 
-    private readonly Option<TimeSpan> _maxSyncDelay = Flag.Duration(
+    private readonly Option<TimeSpan?> _maxSyncDelay = Flag.Duration(
         "--max-sync-delay", "The time that a change may wait at most for others to join it", Defaults.MaxSyncDelay, TimeSpan.Zero, OneHour);
 
-    private readonly Option<TimeSpan> _syncPeriod = Flag.Duration(
+    private readonly Option<TimeSpan?> _syncPeriod = Flag.Duration(
         "--sync-period", "The time between two full synchronisations when nothing else asks for one; 0 for never", Defaults.SyncPeriod, TimeSpan.Zero, Longest);
 
-    private readonly Option<TimeSpan> _backendTimeout = Flag.Duration(
+    private readonly Option<TimeSpan?> _backendTimeout = Flag.Duration(
         "--backend-timeout", "How long one call of the backend may take before it counts as hung", Defaults.BackendTimeout, TimeSpan.FromSeconds(1), Longest);
 
     private readonly Option<BindAddress?> _healthz = Flag.Address(
@@ -161,12 +161,12 @@ internal sealed class RunFlags
         options.MasqueradeAll = parsed.GetValue(_masqueradeAll);
         options.DefaultScheduler = parsed.GetValue(_scheduler);
         options.ServiceProxyName = parsed.GetValue(_serviceProxyName);
-        options.DrainTimeout = parsed.GetValue(_drainTimeout);
-        options.MinSyncPeriod = parsed.GetValue(_minSyncPeriod);
-        options.MaxSyncDelay = parsed.GetValue(_maxSyncDelay);
-        options.SyncPeriod = parsed.GetValue(_syncPeriod);
-        options.BackendTimeout = parsed.GetValue(_backendTimeout);
-        options.ShutdownTimeout = parsed.GetValue(_shutdownTimeout);
+        options.DrainTimeout = parsed.GetValue(_drainTimeout) ?? options.DrainTimeout;
+        options.MinSyncPeriod = parsed.GetValue(_minSyncPeriod) ?? options.MinSyncPeriod;
+        options.MaxSyncDelay = parsed.GetValue(_maxSyncDelay) ?? options.MaxSyncDelay;
+        options.SyncPeriod = parsed.GetValue(_syncPeriod) ?? options.SyncPeriod;
+        options.BackendTimeout = parsed.GetValue(_backendTimeout) ?? options.BackendTimeout;
+        options.ShutdownTimeout = parsed.GetValue(_shutdownTimeout) ?? options.ShutdownTimeout;
         Plugins.Read(parsed, options);
         Fill(options.ClusterCidr, parsed.GetValue(_clusterCidr));
         options.PodBridgeInterface = parsed.GetValue(_podBridgeInterface) ?? "";

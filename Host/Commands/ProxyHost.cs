@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
 using ProxyFramework.Core;
 using ProxyFramework.Core.Plugins;
 using ProxyFramework.Host.CommandLine;
@@ -37,17 +38,24 @@ internal static class ProxyHost
         RequireKnownSettings(settings, host.Services.GetRequiredService<PluginCatalog>());
         var lifetime = host.Services.GetRequiredService<IHostApplicationLifetime>();
         lifetime.ApplicationStopping.Register(() => EndAtTheLatest(settings.Proxy.ShutdownTimeout + Rest));
-        await host.StartAsync(cancellation);
-        await host.WaitForShutdownAsync(cancellation);
-
-        // A proxy that failed has stopped the host; it must not look like an end that was asked for.
-        var proxy = host.Services.GetServices<IHostedService>().OfType<BackgroundService>().Select(service => service.ExecuteTask);
-        foreach (var ended in proxy.OfType<Task>().Where(task => task.IsFaulted))
+        try
         {
-            await ended;
-        }
+            await host.StartAsync(cancellation);
+            await host.WaitForShutdownAsync(cancellation);
 
-        return (int)ProxyExitCode.Success;
+            // A proxy that failed has stopped the host; it must not look like an end that was asked for.
+            var tasks = host.Services.GetServices<IHostedService>().OfType<BackgroundService>().Select(service => service.ExecuteTask);
+            foreach (var failed in tasks.OfType<Task>().Where(task => task.IsFaulted))
+            {
+                await failed;
+            }
+
+            return (int)ProxyExitCode.Success;
+        }
+        catch (Exception error) when (error is not ProxyStartException)
+        {
+            throw Explain(error, settings.Logging);
+        }
     }
 
     /// <summary>Settings of a backend that does not exist would be ignored; the backend itself judges the names within its section.</summary>
@@ -65,6 +73,15 @@ internal static class ProxyHost
                 + string.Join(", ", catalog.Backends.Keys.Order(StringComparer.Ordinal)));
         }
     }
+
+    private static ProxyStartException Explain(Exception error, LoggingSettings logging) => error switch
+    {
+        OptionsValidationException wrong => new ProxyStartException(ProxyExitCode.Usage, string.Join("; ", wrong.Failures), wrong),
+        _ => new ProxyStartException(
+            ProxyExitCode.Failure,
+            $"unexpected failure: {error.GetType().Name}: {error.Message}" + (logging.ShowsStackTraces ? $"\n{error}" : " (-v 4 shows where)"),
+            error),
+    };
 
     // A plugin that blocks a thread can hold up an orderly end; what is in force stays in force either way.
     private static void EndAtTheLatest(TimeSpan limit)
