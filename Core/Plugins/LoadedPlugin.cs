@@ -73,7 +73,9 @@ internal sealed class LoadedPlugin : IDisposable
         var backends = ImmutableArray.CreateBuilder<IBackend>();
         var schedulers = ImmutableArray.CreateBuilder<IScheduler>();
         var problems = ImmutableArray.CreateBuilder<string>();
-        var types = FindTypes(loader.LoadDefaultAssembly());
+        var assembly = loader.LoadDefaultAssembly();
+        problems.AddRange(FindUnloadableTypes(assembly));
+        var types = FindTypes(assembly);
         foreach (var type in types)
         {
             try
@@ -86,9 +88,28 @@ internal sealed class LoadedPlugin : IDisposable
             }
         }
 
-        return types.Length == 0
-            ? throw new PluginProblemException("it has no public, non-abstract class that implements IBackend or IScheduler: it is no plugin")
-            : new LoadedPlugin(loader, backends.ToImmutable(), schedulers.ToImmutable(), problems.ToImmutable());
+        if (types.Length == 0)
+        {
+            throw new PluginProblemException(problems.Count > 0
+                ? string.Join("; ", problems)
+                : "it has no public, non-abstract class that implements IBackend or IScheduler: it is no plugin");
+        }
+
+        return new LoadedPlugin(loader, backends.ToImmutable(), schedulers.ToImmutable(), problems.ToImmutable());
+    }
+
+    /// <summary>The scan passes over types that cannot be loaded; a plugin that lacks some of its own must be told of.</summary>
+    private static ImmutableArray<string> FindUnloadableTypes(Assembly assembly)
+    {
+        try
+        {
+            _ = assembly.GetTypes();
+            return [];
+        }
+        catch (ReflectionTypeLoadException error)
+        {
+            return [.. error.LoaderExceptions.OfType<Exception>().Select(Explain).Distinct(StringComparer.Ordinal)];
+        }
     }
 
     private static ImmutableArray<Type> FindTypes(Assembly assembly)

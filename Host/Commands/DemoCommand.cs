@@ -47,6 +47,12 @@ internal static class DemoCommand
         // The screen tells what happens: the log only says what is wrong, unless more is asked for.
         var level = settings.Logging.Level == 0 ? LogLevel.Warning : settings.Logging.MinimumLevel;
         builder.Logging.AddFilter<Microsoft.Extensions.Logging.Console.ConsoleLoggerProvider>(null, level);
+        if (settings.Logging.Level == 0)
+        {
+            // What userspace mode cannot do is true here as well, and beside the point of a demo.
+            builder.Logging.AddFilter<Microsoft.Extensions.Logging.Console.ConsoleLoggerProvider>("ProxyFramework.Core.ServiceProxy", LogLevel.Error);
+        }
+
         builder.Logging.AddFilter<TrafficView>(TrafficView.Category, LogLevel.Debug);
         builder.Services.AddSingleton<ILoggerProvider>(new TrafficView(screen));
         builder.Services.AddSingleton<ISyncObserver>(new EndpointView(screen));

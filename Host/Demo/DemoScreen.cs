@@ -57,6 +57,10 @@ internal sealed class DemoScreen : IDemoAudience, IDisposable
     /// <summary>A connection was balanced.</summary>
     public void Balanced(string client, IPEndPoint endpoint) => Traffic($"{client} → ", NameOf(endpoint));
 
+    /// <summary>An endpoint did not take a connection, which goes to another.</summary>
+    public void NotBalanced(string client, IPEndPoint endpoint, string reason) =>
+        Traffic($"{client} → ", $"{NameOf(endpoint)}: {reason}, so to another", "red");
+
     /// <inheritdoc/>
     public void RequestServed(DemoServer server, IPEndPoint address, IPEndPoint peer, string request, bool isFirstOfConnection)
     {
@@ -83,13 +87,13 @@ internal sealed class DemoScreen : IDemoAudience, IDisposable
         ShowCounted();
     }
 
-    private void Traffic(string before, string endpoint)
+    private void Traffic(string before, string endpoint, string colour = "green")
     {
         lock (_gate)
         {
             if (_shown++ < ConnectionsShownEachSecond)
             {
-                _console.MarkupLine($"{Now()}  {Markup.Escape(before)}[green]{Markup.Escape(endpoint)}[/]");
+                _console.MarkupLine($"{Now()}  {Markup.Escape(before)}[{colour}]{Markup.Escape(endpoint)}[/]");
             }
             else
             {

@@ -39,7 +39,7 @@ internal sealed class TrafficView(DemoScreen screen) : ILoggerProvider, ILogger
                 screen.Balanced(client, endpoint);
                 break;
             case "ConnectFailed" when endpoint is not null:
-                screen.Problem($"{client} → {screen.NameOf(endpoint)}: {Value(values, "Reason")}; trying another endpoint");
+                screen.NotBalanced(client, endpoint, $"{Value(values, "Reason")}");
                 break;
             case "ConnectionUnserved":
                 screen.Problem($"{client}: no endpoint took the connection; it is reset");
