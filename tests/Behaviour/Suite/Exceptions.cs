@@ -29,7 +29,7 @@ public static class Exceptions
             "ClusterIPScenarios.Ports_that_belong_to_no_service_are_rejected_and_do_not_reach_the_node",
             "Service addresses are addresses of the node in this mode, so a daemon of the node that listens on all addresses answers there too.",
             "ports on which nothing of the node listens are refused"),
-        new("userspace", "SctpScenarios.Associations_reach_an_endpoint_through_every_frontend", "It carries TCP and UDP: common kernels have no SCTP sockets."),
+        new("userspace", "SctpScenarios.Associations_reach_an_endpoint_through_every_frontend", "It relays TCP and UDP only; SCTP would need sockets of a kernel with CONFIG_IP_SCTP."),
     ];
 
     private const string Relays = "Userspace mode ends the client's connection and makes one of its own to the endpoint.";
