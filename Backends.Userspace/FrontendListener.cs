@@ -54,6 +54,13 @@ internal abstract class FrontendListener
                 socket.DualMode = false;
             }
 
+            if (!isTcp)
+            {
+                // Before the first datagram: the kernel notes the interface only of those that arrive after this is set.
+                socket.SetSocketOption(
+                    key.Address.IsIPv4 ? SocketOptionLevel.IP : SocketOptionLevel.IPv6, SocketOptionName.PacketInformation, true);
+            }
+
             if (freeBind)
             {
                 ReadOnlySpan<byte> on = [1, 0, 0, 0];
@@ -137,6 +144,8 @@ internal abstract class FrontendListener
         /// <summary>The policy for a connection.</summary>
         public TrafficPolicy PolicyFor(NodeOrigins origins, InetAddress source, int interfaceIndex, InetAddress destination) =>
             destination.IsLoopback ? Frontend.Node.Policy
+            // A service address is local to the node, so the node's own connections to it have it as their source too.
+            : Plan.DependsOnOrigin && source == destination ? Frontend.Node.Policy
             : Plan.DependsOnOrigin ? Frontend.RouteFrom(origins.Of(source, interfaceIndex)).Policy
             : Frontend.Outside.Policy;
     }

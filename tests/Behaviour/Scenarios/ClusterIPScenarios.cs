@@ -89,36 +89,21 @@ public sealed class ClusterIPScenarios(StandardWorld world) : ScenarioBase<Stand
 
     [Fact]
     [Trap("#72236")]
-    public Task Ports_that_belong_to_no_service_are_rejected_and_do_not_reach_the_node() => HoldsAsync(async () =>
-    {
-        var web = Service("web").TcpAndUdp().ExternalIP().LoadBalancer().Endpoints(Pod1);
-        await World.ApplyAsync(web);
-        await using var daemon = new IdentityServer("daemon");
-        Node.Namespace.Run(() =>
+    public Task Ports_that_belong_to_no_service_are_rejected_and_do_not_reach_the_node() => HoldsAsync(
+        async () =>
         {
-            daemon.Listen(IPAddress.Any, 2222);
-            daemon.Listen(IPAddress.IPv6Any, 2222);
-            return true;
-        });
-        foreach (var family in Families.Both)
-        {
-            foreach (var protocol in new[] { "tcp", "udp" })
+            await using var daemon = new IdentityServer("daemon");
+            Node.Namespace.Run(() =>
             {
-                foreach (var target in new[] { web.ClusterIP(family, protocol), web.ExternalIP(family, protocol), web.LoadBalancerIP(family, protocol) })
-                {
-                    foreach (var from in new[] { Client, Pod2 })
-                    {
-                        (await from.AskAsync(target)).ShouldComeFrom(Pod1);
-                        (await from.AskAsync(target.WithPort(2222))).ShouldBeRefused();
-                        (await from.AskAsync(target.WithPort(81))).ShouldBeRefused();
-                    }
-                }
-            }
-        }
-
-        Assert.Equal(0, daemon.Requests);
-        (await Client.AskAsync(new Target(NodeAddress(V4), 2222))).ShouldComeFromServer("daemon");
-    });
+                daemon.Listen(IPAddress.Any, 2222);
+                daemon.Listen(IPAddress.IPv6Any, 2222);
+                return true;
+            });
+            await OtherPortsAreRefusedAsync(81, 2222);
+            Assert.Equal(0, daemon.Requests);
+            (await Client.AskAsync(new Target(NodeAddress(V4), 2222))).ShouldComeFromServer("daemon");
+        },
+        weaker: async () => await OtherPortsAreRefusedAsync(81));
 
     [Fact]
     public Task An_external_ip_that_is_the_nodes_own_leaves_its_other_ports_alone() => HoldsAsync(async () =>
@@ -245,4 +230,24 @@ public sealed class ClusterIPScenarios(StandardWorld world) : ScenarioBase<Stand
         var outcome = await Client.AskAsync(web.ClusterIP());
         Assert.True(outcome.Kind is OutcomeKind.Refused or OutcomeKind.Closed, outcome.ToString());
     });
+
+    private async Task OtherPortsAreRefusedAsync(params int[] ports)
+    {
+        var web = Service("web").TcpAndUdp().ExternalIP().LoadBalancer().Endpoints(Pod1);
+        await World.ApplyAsync(web);
+        foreach (var (family, port) in new[] { (V4, "tcp"), (V4, "udp"), (V6, "tcp"), (V6, "udp") })
+        {
+            foreach (var target in new[] { web.ClusterIP(family, port), web.ExternalIP(family, port), web.LoadBalancerIP(family, port) })
+            {
+                foreach (var from in new[] { Client, Pod2 })
+                {
+                    (await from.AskAsync(target)).ShouldComeFrom(Pod1);
+                    foreach (var other in ports)
+                    {
+                        (await from.AskAsync(target.WithPort(other))).ShouldBeRefused();
+                    }
+                }
+            }
+        }
+    }
 }

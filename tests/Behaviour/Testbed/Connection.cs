@@ -79,11 +79,33 @@ public sealed class Connection : IDisposable
             var count = await _socket.ReceiveAsync(buffer, cancellationToken);
             if (count == 0)
             {
-                return headEnd >= 0 ? (text[..headEnd], text[(headEnd + 4)..]) : ("", "");
+                return headEnd < 0 ? ("", "") : (text[..headEnd], IsChunked(text[..headEnd]) ? Unchunk(text[(headEnd + 4)..]) : text[(headEnd + 4)..]);
             }
 
             received.Write(buffer, 0, count);
         }
+    }
+
+    private static bool IsChunked(string head) => head.Contains("\r\ntransfer-encoding: chunked", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>RFC 9112 §7.1.</summary>
+    private static string Unchunk(string body)
+    {
+        var whole = new StringBuilder();
+        for (var at = 0; at < body.Length;)
+        {
+            var line = body.IndexOf("\r\n", at, StringComparison.Ordinal);
+            var size = int.Parse(body.AsSpan(at, line - at), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+            if (size == 0)
+            {
+                break;
+            }
+
+            whole.Append(body, line + 2, size);
+            at = line + 2 + size + 2;
+        }
+
+        return whole.ToString();
     }
 
     private static int? ContentLength(string head)
