@@ -116,6 +116,18 @@ public sealed partial class ServiceProxy : BackgroundService, IServiceProxyState
     private ImmutableArray<IServiceSource> FindSources()
     {
         ImmutableArray<IServiceSource> sources = [.. _services.GetServices<IServiceSource>()];
+        if (_options.Manifests.Count > 0)
+        {
+            try
+            {
+                sources = sources.Add(new ManifestSource(_options.Manifests, _time, _loggerFactory.CreateLogger<ManifestSource>()));
+            }
+            catch (InvalidManifestPathException problem)
+            {
+                throw new ProxyStartException(ProxyExitCode.Manifests, problem.Message, problem);
+            }
+        }
+
         return sources.IsEmpty
             ? throw new ProxyStartException(ProxyExitCode.Usage, "there is nothing to take services from: give --manifests, or add a source")
             : sources;

@@ -25,7 +25,8 @@ public sealed class ServicePort : IEquatable<ServicePort>
 
     /// <summary>
     /// Endpoints that take no new connections although they still serve (terminating, weight 0, preferred elsewhere by topology).
-    /// Those of other nodes only where a route uses <see cref="TrafficPolicy.Cluster"/>. Given for UDP only, where connection tracking entries of endpoints in neither group and not here must be deleted;
+    /// Those of other nodes only where a route uses <see cref="TrafficPolicy.Cluster"/>.
+    /// Given for UDP only, where connection tracking entries of endpoints in neither group and not here must be deleted;
     /// established TCP and SCTP connections are never cut, wherever they lead.
     /// </summary>
     public ImmutableArray<Endpoint> Draining { get; init; } = [];

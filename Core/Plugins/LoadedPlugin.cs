@@ -17,9 +17,6 @@ namespace ProxyFramework.Core.Plugins;
 /// </summary>
 internal sealed class LoadedPlugin : IDisposable
 {
-    /// <summary>How long the constructors of a plugin may take before it is refused.</summary>
-    public static readonly TimeSpan ConstructionLimit = TimeSpan.FromSeconds(10);
-
     /// <summary>
     /// Of these the plugin sees the host's own, so that both mean the same type by the same name. Everything else is the plugin's.
     /// </summary>
@@ -49,12 +46,12 @@ internal sealed class LoadedPlugin : IDisposable
 
     /// <summary>Loads an assembly in a context of its own and makes its backends and schedulers.</summary>
     /// <exception cref="PluginProblemException">It cannot be used at all.</exception>
-    public static LoadedPlugin Load(string assemblyPath, IServiceProvider lent)
+    public static LoadedPlugin Load(string assemblyPath, IServiceProvider lent, TimeSpan constructionLimit)
     {
         var loader = PluginLoader.CreateFromAssemblyFile(assemblyPath, SharedTypes, config => config.IsUnloadable = true);
         try
         {
-            return Construct(loader, lent);
+            return Construct(loader, lent, constructionLimit);
         }
         catch (Exception error)
         {
@@ -71,7 +68,7 @@ internal sealed class LoadedPlugin : IDisposable
         _loader.Dispose();
     }
 
-    private static LoadedPlugin Construct(PluginLoader loader, IServiceProvider lent)
+    private static LoadedPlugin Construct(PluginLoader loader, IServiceProvider lent, TimeSpan constructionLimit)
     {
         var backends = ImmutableArray.CreateBuilder<IBackend>();
         var schedulers = ImmutableArray.CreateBuilder<IScheduler>();
@@ -81,7 +78,7 @@ internal sealed class LoadedPlugin : IDisposable
         {
             try
             {
-                Sort(Within(ConstructionLimit, () => ActivatorUtilities.CreateInstance(lent, type), type), backends, schedulers);
+                Sort(Within(constructionLimit, () => ActivatorUtilities.CreateInstance(lent, type), type), backends, schedulers);
             }
             catch (Exception error)
             {

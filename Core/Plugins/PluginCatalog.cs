@@ -135,7 +135,7 @@ public sealed partial class PluginCatalog : IDisposable
             var metadata = PluginMetadata.Read(folder.AssemblyPath);
             info = info with { AssemblyName = metadata.AssemblyName, Version = metadata.Version, ContractVersion = metadata.ContractVersion };
             RequireContract(metadata);
-            info = Describe(info, folder, LoadedPlugin.Load(folder.AssemblyPath, _lent));
+            info = Describe(info, folder, LoadedPlugin.Load(folder.AssemblyPath, _lent, _options.ConstructionLimit));
         }
         catch (PluginProblemException error)
         {

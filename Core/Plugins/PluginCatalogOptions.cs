@@ -10,4 +10,7 @@ public sealed record PluginCatalogOptions
 
     /// <summary>Whether plugins that others than their owner can write are loaded nevertheless.</summary>
     public bool AllowInsecure { get; init; }
+
+    /// <summary>How long the constructor of one type may take before the type is refused.</summary>
+    public TimeSpan ConstructionLimit { get; init; } = TimeSpan.FromSeconds(10);
 }

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using System.Globalization;
 
 namespace ProxyFramework.Host.CommandLine;
@@ -14,20 +13,28 @@ internal static class Flag
     public static Option<string?> Text(string name, string valueName, string description, string? byDefault = null, params string[] aliases) =>
         Single(name, valueName, description, aliases, byDefault, (string text, out string? value) => (value = text).Length > 0, "a value");
 
-    /// <summary>A duration in Go's syntax.</summary>
-    public static Option<TimeSpan> Duration(string name, string description, TimeSpan byDefault, bool canBeInfinite = false) =>
+    /// <summary>A duration in Go's syntax, within limits; null where it is not given.</summary>
+    public static Option<TimeSpan?> Duration(
+        string name, string description, TimeSpan byDefault, TimeSpan least, TimeSpan most, bool canBeInfinite = false) =>
         Single(
             name,
             "DURATION",
             $"{description} [default: {GoDuration.Format(byDefault)}]",
             [],
-            byDefault,
-            (string text, out TimeSpan value) =>
+            null,
+            (string text, out TimeSpan? value) =>
             {
                 value = Timeout.InfiniteTimeSpan;
-                return (canBeInfinite && text == "infinite") || GoDuration.TryParse(text, out value);
+                if (canBeInfinite && text == "infinite")
+                {
+                    return true;
+                }
+
+                var isDuration = GoDuration.TryParse(text, out var duration);
+                value = duration;
+                return isDuration && duration >= least && duration <= most;
             },
-            canBeInfinite ? GoDuration.Expected + ", or infinite" : GoDuration.Expected);
+            $"{GoDuration.Expected}, from {GoDuration.Format(least)} to {GoDuration.Format(most)}{(canBeInfinite ? ", or infinite" : "")}");
 
     /// <summary>Whole numbers from 0.</summary>
     public static Option<int> Level(string name, string description, int byDefault, params string[] aliases) =>
@@ -61,7 +68,7 @@ internal static class Flag
         Single(
             name,
             "ADDRESS:PORT",
-            $"{description} [default: {byDefault}]",
+            description,
             [],
             byDefault,
             (string text, out BindAddress? value) => BindAddress.TryParse(text, byDefault.Port, out value),
@@ -78,9 +85,19 @@ internal static class Flag
     public static Option<string[]> Paths(string name, string description) =>
         Repeated(name, "PATH", description, values => values, path => path.Length > 0, "a path");
 
-    /// <summary><c>KEY=VALUE</c>; the flag can be given several times.</summary>
-    public static Option<string[]> Assignments(string name, string description, string expected) =>
-        Repeated(name, "KEY=VALUE", description, values => values, text => text.IndexOf('=') > 0, expected);
+    /// <summary><c>--set KEY=VALUE</c>; the flag can be given several times.</summary>
+    public static Option<string[]> Settings() =>
+        Repeated(
+            "--set",
+            "KEY=VALUE",
+            "A setting of a backend, such as userspace:connect-timeout=2s; repeatable",
+            values => values,
+            text => text.IndexOf('=') > 0,
+            "KEY=VALUE such as userspace:connect-timeout=2s");
+
+    /// <summary>The keys and values of <see cref="Settings"/>.</summary>
+    public static IReadOnlyList<KeyValuePair<string, string?>> ReadSettings(string[]? assignments) =>
+        [.. (assignments ?? []).Select(text => text.Split('=', 2)).Select(pair => KeyValuePair.Create(pair[0], (string?)pair[1]))];
 
     private delegate bool TryRead<T>(string text, out T value);
 
@@ -91,7 +108,7 @@ internal static class Flag
             Description = description,
             HelpName = valueName,
             Arity = ArgumentArity.ExactlyOne,
-            DefaultValueFactory = _ => byDefault,
+            DefaultValueFactory = byDefault is null ? null : _ => byDefault,
             CustomParser = result =>
             {
                 var text = result.Tokens[^1].Value;

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text;
 
@@ -10,7 +11,9 @@ namespace ProxyFramework.Host.CommandLine;
 internal static class GoDuration
 {
     /// <summary>What a message says was expected.</summary>
-    public const string Expected = "a duration such as 30s, 1m30s, 100ms or 0";
+    public const string Expected = "a duration such as 30s, 1m30s or 100ms";
+
+    private static readonly SearchValues<char> NumberCharacters = SearchValues.Create("0123456789.");
 
     private static readonly (string Name, decimal Ticks)[] Units =
     [
@@ -88,7 +91,7 @@ internal static class GoDuration
 
     private static bool TryTakeNumber(ref ReadOnlySpan<char> rest, out decimal number)
     {
-        var length = rest.IndexOfAnyExcept("0123456789.");
+        var length = rest.IndexOfAnyExcept(NumberCharacters);
         var digits = length < 0 ? rest : rest[..length];
         rest = rest[digits.Length..];
         return decimal.TryParse(digits, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out number)

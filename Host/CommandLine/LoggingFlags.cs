@@ -26,15 +26,15 @@ internal sealed class LoggingFlags
     private readonly Option<int> _verbosity = Flag.Level(
         "-v", "How much is logged: 0 what an operator needs, 4 what happens (Debug), 6 everything (Trace)", 0, "--v");
 
-    private readonly Option<bool> _isJson = Flag.OneOf("--logging-format", "The form of log lines on stderr", false, ("text", false), ("json", true));
+    private readonly Option<string> _format = Flag.OneOf("--logging-format", "The form of log lines on stderr", "text", ("text", "text"), ("json", "json"));
 
     /// <summary>Gives the flags to a command.</summary>
     public void AddTo(Command command)
     {
-        command.Options.Add(_isJson);
+        command.Options.Add(_format);
         command.Options.Add(_verbosity);
     }
 
     /// <summary>Reads them.</summary>
-    public LoggingSettings Read(ParseResult parsed) => new(parsed.GetValue(_verbosity), parsed.GetValue(_isJson));
+    public LoggingSettings Read(ParseResult parsed) => new(parsed.GetValue(_verbosity), parsed.GetValue(_format) == "json");
 }

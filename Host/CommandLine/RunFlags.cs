@@ -8,6 +8,10 @@ namespace ProxyFramework.Host.CommandLine;
 internal sealed class RunFlags
 {
     private static readonly ServiceProxyOptions Defaults = new();
+    private static readonly TimeSpan OneHour = TimeSpan.FromHours(1);
+
+    // A timer takes no more than 49 days.
+    private static readonly TimeSpan Longest = TimeSpan.FromDays(45);
 
     private readonly Option<string?> _mode = Flag.Text(
         "--mode", "NAME", "The backend that programs the node; auto is the best that this node supports", ServiceProxyOptions.AutoMode, "--proxy-mode");
@@ -56,17 +60,23 @@ internal sealed class RunFlags
     private readonly Option<string?> _serviceProxyName = Flag.Text(
         "--service-proxy-name", "NAME", "Proxy only Services whose label service.kubernetes.io/service-proxy-name has this value");
 
-    private readonly Option<TimeSpan> _drainTimeout = Flag.Duration(
-        "--drain-timeout", "For how long connections to endpoints that are gone may go on", Defaults.DrainTimeout, canBeInfinite: true);
+    private readonly Option<TimeSpan?> _drainTimeout = Flag.Duration(
+        "--drain-timeout", "For how long connections to endpoints that are gone may go on", Defaults.DrainTimeout, TimeSpan.Zero, Longest, canBeInfinite: true);
 
-    private readonly Option<TimeSpan> _minSyncPeriod = Flag.Duration(
-        "--min-sync-period", "The time between two synchronisations at least, up to 1h", Defaults.MinSyncPeriod);
+    private readonly Option<TimeSpan?> _shutdownTimeout = Flag.Duration(
+        "--shutdown-timeout", "For how long the backend may let connections go on when the program is stopped", Defaults.ShutdownTimeout, TimeSpan.Zero, OneHour);
 
-    private readonly Option<TimeSpan> _maxSyncDelay = Flag.Duration(
-        "--max-sync-delay", "The time that a change may wait at most for others to join it", Defaults.MaxSyncDelay);
+    private readonly Option<TimeSpan?> _minSyncPeriod = Flag.Duration(
+        "--min-sync-period", "The time between two synchronisations at least", Defaults.MinSyncPeriod, TimeSpan.Zero, OneHour);
 
-    private readonly Option<TimeSpan> _syncPeriod = Flag.Duration(
-        "--sync-period", "The time between two full synchronisations when nothing else asks for one; 0 for never", Defaults.SyncPeriod);
+    private readonly Option<TimeSpan?> _maxSyncDelay = Flag.Duration(
+        "--max-sync-delay", "The time that a change may wait at most for others to join it", Defaults.MaxSyncDelay, TimeSpan.Zero, OneHour);
+
+    private readonly Option<TimeSpan?> _syncPeriod = Flag.Duration(
+        "--sync-period", "The time between two full synchronisations when nothing else asks for one; 0 for never", Defaults.SyncPeriod, TimeSpan.Zero, Longest);
+
+    private readonly Option<TimeSpan?> _backendTimeout = Flag.Duration(
+        "--backend-timeout", "How long one call of the backend may take before it counts as hung", Defaults.BackendTimeout, TimeSpan.FromSeconds(1), Longest);
 
     private readonly Option<BindAddress?> _healthz = Flag.Address(
         "--healthz-bind-address", "Where /healthz and /livez are served; empty for nowhere", new BindAddress(IPAddress.Any, 10256));
@@ -77,10 +87,7 @@ internal sealed class RunFlags
     private readonly Option<bool> _bindAddressHardFail = Flag.Switch(
         "--bind-address-hard-fail", "Exit when one of these two addresses cannot be bound, instead of trying again");
 
-    private readonly Option<string[]> _set = Flag.Assignments(
-        "--set",
-        "A setting of a backend, such as userspace:connect-timeout=2s; repeatable",
-        "KEY=VALUE such as userspace:connect-timeout=2s");
+    private readonly Option<string[]> _set = Flag.Settings();
 
     private readonly Option<bool> _cleanup = Flag.Switch("--cleanup", "Remove what was left on the node, as svcproxy cleanup does, and exit");
 
@@ -99,8 +106,8 @@ internal sealed class RunFlags
         Option[] options =
         [
             _mode, _manifests, _hostnameOverride, _zone, _nodePortAddresses, _detectLocalMode, _clusterCidr, _podBridgeInterface,
-            _podInterfaceNamePrefix, _masqueradeAll, _scheduler, _serviceProxyName, _drainTimeout, _minSyncPeriod, _maxSyncDelay,
-            _syncPeriod, _healthz, _metrics, _bindAddressHardFail, _set, _cleanup,
+            _podInterfaceNamePrefix, _masqueradeAll, _scheduler, _serviceProxyName, _drainTimeout, _shutdownTimeout, _minSyncPeriod,
+            _maxSyncDelay, _syncPeriod, _backendTimeout, _healthz, _metrics, _bindAddressHardFail, _set, _cleanup,
         ];
         foreach (var option in options)
         {
@@ -118,39 +125,18 @@ internal sealed class RunFlags
     public RunSettings Read(ParseResult parsed, out IReadOnlyList<string> problems)
     {
         var found = new List<string>();
-        var settings = new RunSettings
+        var settings = new RunSettings(options => Configure(parsed, options))
         {
             HealthzAddress = parsed.GetValue(_healthz),
             MetricsAddress = parsed.GetValue(_metrics),
             BindAddressHardFail = parsed.GetValue(_bindAddressHardFail),
-            BackendSettings = (parsed.GetValue(_set) ?? [])
-                .Select(text => text.Split('=', 2))
-                .Select(pair => KeyValuePair.Create(pair[0], (string?)pair[1]))
-                .ToList(),
+            BackendSettings = Flag.ReadSettings(parsed.GetValue(_set)),
             Cleanup = parsed.GetValue(_cleanup),
             Logging = Logging.Read(parsed),
         };
         var options = settings.Proxy;
-        options.Mode = parsed.GetValue(_mode)!;
-        options.NodeName = parsed.GetValue(_hostnameOverride)?.Trim().ToLowerInvariant() ?? options.NodeName;
-        options.Zone = parsed.GetValue(_zone);
-        Fill(options.NodePortAddresses, parsed.GetValue(_nodePortAddresses));
-        Fill(options.Manifests, parsed.GetValue(_manifests));
-        options.MasqueradeAll = parsed.GetValue(_masqueradeAll);
-        options.DefaultScheduler = parsed.GetValue(_scheduler);
-        options.ServiceProxyName = parsed.GetValue(_serviceProxyName);
-        options.DrainTimeout = parsed.GetValue(_drainTimeout);
-        options.MinSyncPeriod = parsed.GetValue(_minSyncPeriod);
-        options.MaxSyncDelay = parsed.GetValue(_maxSyncDelay);
-        options.SyncPeriod = parsed.GetValue(_syncPeriod);
-        Plugins.Read(parsed, options);
-        ReadLocalPodDetection(parsed, options, found);
-
-        if (options.MinSyncPeriod > TimeSpan.FromHours(1))
-        {
-            found.Add($"--min-sync-period: {GoDuration.Format(options.MinSyncPeriod)} is too long; expected at most 1h");
-        }
-        else if (options.MaxSyncDelay < options.MinSyncPeriod)
+        CheckLocalPodDetection(options, found);
+        if (options.MaxSyncDelay < options.MinSyncPeriod)
         {
             found.Add($"--max-sync-delay: {GoDuration.Format(options.MaxSyncDelay)} is shorter than --min-sync-period "
                 + $"({GoDuration.Format(options.MinSyncPeriod)}); make it at least as long");
@@ -165,14 +151,32 @@ internal sealed class RunFlags
         return settings;
     }
 
-    private void ReadLocalPodDetection(ParseResult parsed, ServiceProxyOptions options, List<string> problems)
+    private void Configure(ParseResult parsed, ServiceProxyOptions options)
     {
+        options.Mode = parsed.GetValue(_mode)!;
+        options.NodeName = parsed.GetValue(_hostnameOverride)?.Trim().ToLowerInvariant() ?? options.NodeName;
+        options.Zone = parsed.GetValue(_zone);
+        Fill(options.NodePortAddresses, parsed.GetValue(_nodePortAddresses));
+        Fill(options.Manifests, parsed.GetValue(_manifests));
+        options.MasqueradeAll = parsed.GetValue(_masqueradeAll);
+        options.DefaultScheduler = parsed.GetValue(_scheduler);
+        options.ServiceProxyName = parsed.GetValue(_serviceProxyName);
+        options.DrainTimeout = parsed.GetValue(_drainTimeout) ?? options.DrainTimeout;
+        options.MinSyncPeriod = parsed.GetValue(_minSyncPeriod) ?? options.MinSyncPeriod;
+        options.MaxSyncDelay = parsed.GetValue(_maxSyncDelay) ?? options.MaxSyncDelay;
+        options.SyncPeriod = parsed.GetValue(_syncPeriod) ?? options.SyncPeriod;
+        options.BackendTimeout = parsed.GetValue(_backendTimeout) ?? options.BackendTimeout;
+        options.ShutdownTimeout = parsed.GetValue(_shutdownTimeout) ?? options.ShutdownTimeout;
+        Plugins.Read(parsed, options);
         Fill(options.ClusterCidr, parsed.GetValue(_clusterCidr));
         options.PodBridgeInterface = parsed.GetValue(_podBridgeInterface) ?? "";
         options.PodInterfaceNamePrefix = parsed.GetValue(_podInterfaceNamePrefix) ?? "";
         options.DetectLocalMode = parsed.GetValue(_detectLocalMode)
             ?? (options.ClusterCidr.Count > 0 ? LocalPodDetectionMode.ClusterCidr : LocalPodDetectionMode.None);
+    }
 
+    private static void CheckLocalPodDetection(ServiceProxyOptions options, List<string> problems)
+    {
         foreach (var family in options.ClusterCidr.GroupBy(text => InetPrefix.Parse(text).Family).Where(family => family.Count() > 1))
         {
             problems.Add($"--cluster-cidr: {string.Join(", ", family)} are all {family.Key}; expected one range of each family at most");

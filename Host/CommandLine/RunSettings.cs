@@ -5,7 +5,17 @@ namespace ProxyFramework.Host.CommandLine;
 /// <summary>What the flags of one run say.</summary>
 internal sealed class RunSettings
 {
-    /// <summary>The proxy's own options.</summary>
+    /// <summary>Settings whose proxy options are set so.</summary>
+    public RunSettings(Action<ServiceProxyOptions> configure)
+    {
+        Configure = configure;
+        configure(Proxy);
+    }
+
+    /// <summary>Sets the proxy's own options.</summary>
+    public Action<ServiceProxyOptions> Configure { get; }
+
+    /// <summary>The proxy's own options, to be read only.</summary>
     public ServiceProxyOptions Proxy { get; } = new();
 
     /// <summary>Where /healthz and /livez are served; null for nowhere.</summary>

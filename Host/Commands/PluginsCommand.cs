@@ -22,7 +22,7 @@ internal static class PluginsCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        var output = Flag.OneOf("--output", "The form of the list", false, ("text", false), ("json", true));
+        var output = Flag.OneOf("--output", "The form of the list", "text", ("text", "text"), ("json", "json"));
         var plugins = new PluginFlags();
         var logging = new LoggingFlags();
         var command = new Command("plugins", "List the plugins that were found, and whether this node supports their backends") { output };
@@ -32,7 +32,7 @@ internal static class PluginsCommand
         {
             var options = new ServiceProxyOptions();
             plugins.Read(parsed, options);
-            await WriteAsync(options, logging.Read(parsed), parsed.GetValue(output), cancellation);
+            await WriteAsync(options, logging.Read(parsed), parsed.GetValue(output) == "json", cancellation);
             return (int)ProxyExitCode.Success;
         });
         return command;

@@ -21,7 +21,7 @@ internal sealed class DemoServer : IAsyncDisposable
     private readonly IDemoAudience _audience;
     private readonly CancellationTokenSource _stopping = new();
     private Task _away = Task.CompletedTask;
-    private HttpListener? _listener;
+    private HttpServer? _listener;
     private int _requests;
 
     private DemoServer(string name, IPEndPoint address, ILoggerFactory loggers, IDemoAudience audience)
@@ -69,7 +69,7 @@ internal sealed class DemoServer : IAsyncDisposable
     }
 
     private async Task ListenAsync(CancellationToken cancellation) =>
-        _listener = await HttpListener.StartAsync(
+        _listener = await HttpServer.StartAsync(
             new BindAddress(_address.Address, (ushort)_address.Port), HandleAsync, _loggers, cancellation);
 
     private async Task HandleAsync(HttpContext context)
@@ -77,7 +77,7 @@ internal sealed class DemoServer : IAsyncDisposable
         var request = context.Request;
         var count = Interlocked.Increment(ref _requests);
         var peer = new IPEndPoint(context.Connection.RemoteIpAddress!, context.Connection.RemotePort);
-        _audience.RequestServed(this, _address, peer, $"{request.Method} {request.Path}");
+        _audience.RequestServed(this, _address, peer, $"{request.Method} {request.Path}", IsFirstOfConnection(context));
         context.Response.ContentType = "text/plain; charset=utf-8";
         if (request.Path == "/stop")
         {
@@ -90,6 +90,9 @@ internal sealed class DemoServer : IAsyncDisposable
 
         await context.Response.WriteAsync(string.Create(CultureInfo.InvariantCulture, $"{Name} at {_address}, request {count}\n"));
     }
+
+    // Kestrel names requests CONNECTION:NUMBER, the number in hexadecimal and from 1.
+    private static bool IsFirstOfConnection(HttpContext context) => context.TraceIdentifier.EndsWith(":00000001", StringComparison.Ordinal);
 
     private async Task StayAwayAsync()
     {

@@ -10,7 +10,8 @@ internal interface IDemoAudience
     /// <param name="address">Where it listens.</param>
     /// <param name="peer">Who sent the request, as the server sees it: the proxy, or a client that came without it.</param>
     /// <param name="request">Method and path.</param>
-    void RequestServed(DemoServer server, IPEndPoint address, IPEndPoint peer, string request);
+    /// <param name="isFirstOfConnection">Whether it is the first on its connection.</param>
+    void RequestServed(DemoServer server, IPEndPoint address, IPEndPoint peer, string request, bool isFirstOfConnection);
 
     /// <summary>Something else that the viewer should see.</summary>
     void Note(string text);

@@ -18,20 +18,20 @@ namespace ProxyFramework.Host.Http;
 /// <param name="loggers">For the log.</param>
 /// <param name="time">The clock.</param>
 internal sealed partial class HttpService(
-    string name, string flag, BindAddress address, bool hardFail, RequestDelegate handle, ILoggerFactory loggers, TimeProvider time) : IHostedService
+    string name, string flag, BindAddress address, bool hardFail, RequestDelegate handle, ILoggerFactory loggers, TimeProvider time) : IHostedService, IDisposable
 {
     private static readonly TimeSpan RetryPeriod = TimeSpan.FromSeconds(5);
 
     private readonly ILogger _logger = loggers.CreateLogger<HttpService>();
     private readonly CancellationTokenSource _stopping = new();
-    private Task<HttpListener?> _listener = Task.FromResult<HttpListener?>(null);
+    private Task<HttpServer?> _listener = Task.FromResult<HttpServer?>(null);
 
     /// <inheritdoc/>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         if (await TryListenAsync(isFirst: true) is { } listener)
         {
-            _listener = Task.FromResult<HttpListener?>(listener);
+            _listener = Task.FromResult<HttpServer?>(listener);
         }
         else
         {
@@ -47,11 +47,12 @@ internal sealed partial class HttpService(
         {
             await listener.DisposeAsync();
         }
-
-        _stopping.Dispose();
     }
 
-    private async Task<HttpListener?> RetryAsync()
+    /// <inheritdoc/>
+    public void Dispose() => _stopping.Dispose();
+
+    private async Task<HttpServer?> RetryAsync()
     {
         while (!_stopping.IsCancellationRequested)
         {
@@ -65,11 +66,11 @@ internal sealed partial class HttpService(
         return null;
     }
 
-    private async Task<HttpListener?> TryListenAsync(bool isFirst)
+    private async Task<HttpServer?> TryListenAsync(bool isFirst)
     {
         try
         {
-            var listener = await HttpListener.StartAsync(address, handle, loggers, _stopping.Token);
+            var listener = await HttpServer.StartAsync(address, handle, loggers, _stopping.Token);
             Log.Listening(_logger, name, listener.Url);
             return listener;
         }

@@ -23,6 +23,8 @@ internal static class LoggingSetup
             logging.AddFilter(library, settings.MinimumLevel == LogLevel.Trace ? LogLevel.Debug : LogLevel.Warning);
         }
 
+        // A failure to start, or of the proxy itself, ends the program, and its message is the last line of it: once is enough.
+        logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
         if (configuration is not null)
         {
             logging.AddConfiguration(configuration.GetSection("Logging"));

@@ -47,6 +47,9 @@ public static class Errno
     /// <summary>Too many levels: chains that jump in a circle.</summary>
     public const int ELOOP = 40;
 
+    /// <summary>Restart; nf_tables: the generation that a batch expects is not the current one.</summary>
+    public const int ERESTART = 85;
+
     /// <summary>The message is longer than the socket's send buffer.</summary>
     public const int EMSGSIZE = 90;
 
@@ -91,6 +94,7 @@ public static class Errno
         ENOSPC => nameof(ENOSPC),
         ERANGE => nameof(ERANGE),
         ELOOP => nameof(ELOOP),
+        ERESTART => nameof(ERESTART),
         EMSGSIZE => nameof(EMSGSIZE),
         EOPNOTSUPP => nameof(EOPNOTSUPP),
         EAFNOSUPPORT => nameof(EAFNOSUPPORT),

@@ -66,7 +66,7 @@ public sealed class NetlinkConnection : IDisposable
             var first = _sequence + 1;
             Number(rest[..length], acknowledgeLast: true);
             _transport.Send(rest[..length]);
-            AwaitAcknowledgement(first, _sequence, index, rest[..length], ref errors);
+            AwaitAcknowledgement(first, _sequence, index, rest[..length], isTransaction: false, ref errors);
             rest = rest[length..];
             index += count;
         }
@@ -88,7 +88,7 @@ public sealed class NetlinkConnection : IDisposable
         var first = _sequence + 1;
         Number(messages, acknowledgeLast: false);
         _transport.Send(messages);
-        AwaitAcknowledgement(first, first + (uint)lastAcknowledged, 0, messages, ref errors);
+        AwaitAcknowledgement(first, first + (uint)lastAcknowledged, 0, messages, isTransaction: true, ref errors);
         return errors?.ToImmutable() ?? [];
     }
 
@@ -113,7 +113,13 @@ public sealed class NetlinkConnection : IDisposable
     /// <summary>Sends one dump request (<c>NLM_F_DUMP</c> is added) and returns all that it is answered with.</summary>
     /// <remarks>Where the kernel marks the dump as inconsistent (<c>NLM_F_DUMP_INTR</c>), it begins again.</remarks>
     /// <exception cref="NetlinkException">The request was refused, the socket failed, or what is dumped does not stand still (<c>EINTR</c>).</exception>
-    public List<T> Dump<T>(NetlinkWriter request, NetlinkParser<T> parser)
+    public List<T> Dump<T>(NetlinkWriter request, NetlinkParser<T> parser) => Dump(request, static () => { }, parser);
+
+    /// <inheritdoc cref="Dump{T}(NetlinkWriter, NetlinkParser{T})"/>
+    /// <param name="request">The request.</param>
+    /// <param name="begin">Called before each attempt, for a parser that keeps something itself.</param>
+    /// <param name="parser">Makes objects of messages.</param>
+    internal List<T> Dump<T>(NetlinkWriter request, Action begin, NetlinkParser<T> parser)
     {
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(parser);
@@ -124,6 +130,7 @@ public sealed class NetlinkConnection : IDisposable
         for (var attempt = 0; attempt < MaxDumpAttempts; attempt++)
         {
             items.Clear();
+            begin();
             Number(message, acknowledgeLast: false);
             _transport.Send(message);
             var interrupted = false;
@@ -198,7 +205,12 @@ public sealed class NetlinkConnection : IDisposable
     }
 
     private void AwaitAcknowledgement(
-        uint first, uint last, int firstIndex, ReadOnlySpan<byte> sent, ref ImmutableArray<NetlinkError>.Builder? errors)
+        uint first,
+        uint last,
+        int firstIndex,
+        ReadOnlySpan<byte> sent,
+        bool isTransaction,
+        ref ImmutableArray<NetlinkError>.Builder? errors)
     {
         var acknowledged = false;
         while (!acknowledged)
@@ -232,7 +244,8 @@ public sealed class NetlinkConnection : IDisposable
                     continue;
                 }
 
-                acknowledged |= message.Sequence == last;
+                // A batch as a whole is refused in its first message's name; nothing else is answered then.
+                acknowledged |= message.Sequence == last || (isTransaction && position == 0);
                 if (ReadError(message, firstIndex + (int)position, sent, (int)position) is { } error)
                 {
                     (errors ??= ImmutableArray.CreateBuilder<NetlinkError>()).Add(error);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Reflection;
+using ProxyFramework.Netlink.NfTables;
 using ProxyFramework.Netlink.Route;
 
 namespace ProxyFramework.Netlink;
@@ -10,6 +11,12 @@ internal static class NetlinkMessageNames
     internal static string Name(NetlinkProtocol protocol, ushort type) => protocol switch
     {
         NetlinkProtocol.Route => Constant(typeof(RtNetlinkHeader), "RTM_", type),
+        NetlinkProtocol.Netfilter => (type >> 8) switch
+        {
+            0 => Constant(typeof(NfTablesHeader), "NFNL_MSG_BATCH_", type),
+            NfTablesHeader.NFNL_SUBSYS_NFTABLES => Constant(typeof(NfTablesHeader), "NFT_MSG_", type & 0xFF),
+            _ => null,
+        },
         _ => null,
     } ?? string.Create(CultureInfo.InvariantCulture, $"{protocol} message {type}");
 

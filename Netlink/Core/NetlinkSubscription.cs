@@ -64,12 +64,9 @@ public sealed class NetlinkSubscription : IDisposable
 
                 await _socket.ReceiveAsync(_probe.AsMemory(), SocketFlags.Peek, cancellationToken).ConfigureAwait(false);
             }
-            catch (NetlinkException lost) when (lost.ErrorNumber == Errno.ENOBUFS)
+            catch (Exception lost) when (IsOverrun(lost))
             {
-                return ReadOnlyMemory<byte>.Empty;
-            }
-            catch (SocketException lost) when (lost.SocketErrorCode == SocketError.NoBufferSpaceAvailable)
-            {
+                Drain();
                 return ReadOnlyMemory<byte>.Empty;
             }
             catch (SocketException failed)
@@ -84,5 +81,31 @@ public sealed class NetlinkSubscription : IDisposable
     {
         _socket.Dispose();
         _netlink.Dispose();
+    }
+
+    private static bool IsOverrun(Exception exception) => exception
+        is NetlinkException { ErrorNumber: Errno.ENOBUFS }
+        or SocketException { SocketErrorCode: SocketError.NoBufferSpaceAvailable };
+
+    /// <summary>
+    /// Throws away what is still queued. Until its queue has been empty once, an overrun socket loses messages without a further
+    /// ENOBUFS (NETLINK_S_CONGESTED in net/netlink/af_netlink.c), so what is dumped before that could be out of date for ever.
+    /// </summary>
+    private void Drain()
+    {
+        while (true)
+        {
+            try
+            {
+                if (_netlink.Receive(_buffer, wait: false) == 0)
+                {
+                    return;
+                }
+            }
+            catch (NetlinkException again) when (IsOverrun(again))
+            {
+                // Lost again in the meantime; still the same overrun to the caller.
+            }
+        }
     }
 }

@@ -16,6 +16,7 @@ public sealed class NetlinkWriter : IDisposable
     private byte[] _buffer;
     private int _length;
     private int _messageStart = -1;
+    private int _lastMessage;
 
     /// <summary>An empty writer.</summary>
     /// <param name="capacity">The bytes to begin with.</param>
@@ -53,7 +54,7 @@ public sealed class NetlinkWriter : IDisposable
             throw new InvalidOperationException("the message before this one has not ended");
         }
 
-        _messageStart = _length;
+        _messageStart = _lastMessage = _length;
         MessageCount++;
         var header = Take(NLMSG_HDRLEN);
         header.Clear();
@@ -118,12 +119,7 @@ public sealed class NetlinkWriter : IDisposable
     }
 
     /// <summary>Begins an attribute that holds others; it ends when the result is disposed of.</summary>
-    public NestedAttribute Nested(ushort type)
-    {
-        var start = _length;
-        AttributeSpace((ushort)(type | NLA_F_NESTED), 0);
-        return new NestedAttribute(this, start);
-    }
+    public NestedAttribute Nested(ushort type) => new(this, BeginNested(type));
 
     /// <summary>Space for the value of an attribute, to be filled by the caller at once; padding is cleared.</summary>
     public Span<byte> AttributeSpace(ushort type, int length)
@@ -148,6 +144,21 @@ public sealed class NetlinkWriter : IDisposable
         }
 
         Reset();
+    }
+
+    /// <summary>Adds flags to the last message, which must have ended.</summary>
+    internal void AddFlagsToLastMessage(ushort flags)
+    {
+        var at = _lastMessage + 6;
+        var all = (ushort)(MemoryMarshal.Read<ushort>(_buffer.AsSpan(at)) | flags);
+        MemoryMarshal.Write(_buffer.AsSpan(at), in all);
+    }
+
+    internal int BeginNested(ushort type)
+    {
+        var start = _length;
+        AttributeSpace((ushort)(type | NLA_F_NESTED), 0);
+        return start;
     }
 
     internal void EndNested(int start)

@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.ExceptionServices;
-using Tmds.Linux;
 using static Tmds.Linux.LibC;
 
 namespace ProxyFramework.Testing;
@@ -17,7 +16,7 @@ public sealed class NetworkNamespace : IDisposable
 
     private readonly BlockingCollection<Action> _work = [];
     private readonly Thread _thread;
-    private int _threadId;
+    private string _task = "";
 
     private NetworkNamespace()
     {
@@ -48,7 +47,7 @@ public sealed class NetworkNamespace : IDisposable
     }
 
     /// <summary>The file that stands for the namespace, for <c>nsenter --net=…</c> and <c>ip link set … netns</c>.</summary>
-    public string Path => string.Create(CultureInfo.InvariantCulture, $"/proc/{Environment.ProcessId}/task/{_threadId}/ns/net");
+    public string Path => $"/proc/{_task}/ns/net";
 
     /// <summary>A new namespace, with its loopback interface up.</summary>
     public static NetworkNamespace Create()
@@ -140,7 +139,8 @@ public sealed class NetworkNamespace : IDisposable
 
     private InvalidOperationException? Enter()
     {
-        _threadId = (int)gettid();
+        // "PID/task/TID" of the calling thread (proc(5)).
+        _task = new FileInfo("/proc/thread-self").LinkTarget!;
         return unshare(CLONE_NEWNET) == 0
             ? null
             : new InvalidOperationException($"unshare(CLONE_NEWNET): error {errno.ToString(CultureInfo.InvariantCulture)}; these tests need root");

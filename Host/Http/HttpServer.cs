@@ -15,11 +15,11 @@ namespace ProxyFramework.Host.Http;
 /// A plain HTTP/1.1 server with a single handler: Kestrel without an application host around it, since a second host would bring
 /// its own signal handlers and log, and routing four paths needs none of it.
 /// </summary>
-internal sealed class HttpListener : IAsyncDisposable
+internal sealed class HttpServer : IAsyncDisposable
 {
     private readonly KestrelServer _server;
 
-    private HttpListener(KestrelServer server) => _server = server;
+    private HttpServer(KestrelServer server) => _server = server;
 
     /// <summary>Where it listens, with the port that was chosen where any would do.</summary>
     public string Url => _server.Features.Get<Microsoft.AspNetCore.Hosting.Server.Features.IServerAddressesFeature>()!.Addresses.First();
@@ -30,7 +30,7 @@ internal sealed class HttpListener : IAsyncDisposable
     /// <param name="loggers">For the log of the server.</param>
     /// <param name="cancellation">Ends the attempt.</param>
     /// <exception cref="IOException">The address is in use or is not one of this machine.</exception>
-    public static async Task<HttpListener> StartAsync(
+    public static async Task<HttpServer> StartAsync(
         BindAddress address, RequestDelegate handle, ILoggerFactory loggers, CancellationToken cancellation)
     {
         var options = new KestrelServerOptions { AddServerHeader = false, ApplicationServices = new ServiceCollection().BuildServiceProvider() };
@@ -41,11 +41,11 @@ internal sealed class HttpListener : IAsyncDisposable
         options.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
         if (address.Address is null)
         {
-            options.ListenAnyIP(address.Port, WithHttp1);
+            options.ListenAnyIP(address.Port, UseHttp1);
         }
         else
         {
-            options.Listen(new IPEndPoint(address.Address, address.Port), WithHttp1);
+            options.Listen(new IPEndPoint(address.Address, address.Port), UseHttp1);
         }
 
         var transport = new SocketTransportFactory(Options.Create(new SocketTransportOptions()), loggers);
@@ -60,9 +60,9 @@ internal sealed class HttpListener : IAsyncDisposable
             throw new IOException(error.InnerException?.Message ?? error.Message, error);
         }
 
-        return new HttpListener(server);
+        return new HttpServer(server);
 
-        static void WithHttp1(ListenOptions listen) => listen.Protocols = HttpProtocols.Http1;
+        static void UseHttp1(ListenOptions listen) => listen.Protocols = HttpProtocols.Http1;
     }
 
     /// <summary>Stops to listen; requests under way have a second to end.</summary>
