@@ -18,6 +18,7 @@ public sealed class InMemorySource : IServiceSource
     private readonly InternedStrings _strings = new();
     private readonly Dictionary<ObjectKey, object> _objects = [];
     private readonly HashSet<ObjectKey> _pending = [];
+    private readonly HashSet<ObjectKey> _published = [];
     private readonly Channel<bool> _signal = Channel.CreateBounded<bool>(
         new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
@@ -200,6 +201,8 @@ public sealed class InMemorySource : IServiceSource
 
             _isRunning = true;
             _pending.Clear();
+            _published.Clear();
+            _published.UnionWith(_objects.Keys);
             return _objects.Values.Select(ObjectKey.Upserted).ToList();
         }
     }
@@ -208,9 +211,25 @@ public sealed class InMemorySource : IServiceSource
     {
         lock (_lock)
         {
-            var deleted = _pending.Where(key => !_objects.ContainsKey(key)).Select(key => key.Deleted);
-            var upserted = _pending.Where(_objects.ContainsKey).Select(key => ObjectKey.Upserted(_objects[key]));
-            var changes = deleted.Concat(upserted).ToList();
+            var changes = new List<SourceEvent>(_pending.Count);
+            foreach (var key in _pending)
+            {
+                // What came and went since the last time was never said to be there.
+                if (!_objects.ContainsKey(key) && _published.Remove(key))
+                {
+                    changes.Add(key.Deleted);
+                }
+            }
+
+            foreach (var key in _pending)
+            {
+                if (_objects.TryGetValue(key, out var value))
+                {
+                    _published.Add(key);
+                    changes.Add(ObjectKey.Upserted(value));
+                }
+            }
+
             _pending.Clear();
             return (changes, _isComplete);
         }

@@ -178,7 +178,7 @@ public sealed partial class ManifestSource : IServiceSource
         public List<SourceEvent> RefreshAll()
         {
             Look();
-            return files.Refresh(_scan.Files, sink.Report);
+            return files.Refresh(_scan.Files, _scan, sink.Report);
         }
 
         public List<SourceEvent> RefreshDue(TimeSpan now)
@@ -192,17 +192,17 @@ public sealed partial class ManifestSource : IServiceSource
             if (due.Remove(Everything))
             {
                 Look();
-                var other = _scan.Files.Where(file => !due.Contains(file) && (_scan.IsLink(file) || files.LooksChanged(file)));
-                due.AddRange(other.ToList());
+                var marked = due.ToHashSet();
+                due.AddRange(_scan.Files.Where(file => !marked.Contains(file) && files.LooksChanged(file, _scan)));
 
                 // What seems gone may only be about to be replaced.
-                foreach (var file in files.Known.Where(file => !_scan.Contains(file) && !_scan.IsUnknown(file) && !due.Contains(file)))
+                foreach (var file in files.Known.Where(file => !_scan.Contains(file) && !_scan.IsUnknown(file) && !marked.Contains(file)))
                 {
                     _pending.Mark(file, now);
                 }
             }
 
-            return files.Refresh(due, sink.Report);
+            return files.Refresh(due, _scan, sink.Report);
         }
 
         private void Look()

@@ -100,29 +100,25 @@ internal sealed class ManifestDocumentReader(InternedStrings strings)
 
     private void ReadObject(ref Utf8JsonReader reader, string file, ManifestPlace place, ManifestContents contents)
     {
-        if (reader.TokenType == JsonTokenType.StartObject)
-        {
-            var type = PeekType(reader);
-            if (type.IsList && (type.Kind == "List" || HasItems(reader)))
-            {
-                ReadItems(ref reader, type, file, place, contents);
-                return;
-            }
-        }
-
-        Add(_decoder.Decode(ref reader), file, place, contents);
-    }
-
-    private static ObjectType PeekType(Utf8JsonReader reader)
-    {
+        var start = reader;
         try
         {
-            return ObjectType.Peek(reader, default);
+            if (reader.TokenType == JsonTokenType.StartObject && ObjectType.Peek(reader, default) is { IsList: true } list
+                && (list.Kind == "List" || HasItems(reader)))
+            {
+                ReadItems(ref reader, list, file, place, contents);
+            }
+            else
+            {
+                Add(_decoder.Decode(ref reader), file, place, contents);
+            }
         }
         catch (InvalidOperationException)
         {
-            // Text that is not Unicode, of which the decoder says so.
-            return new ObjectType("", "");
+            // As in the decoder: text is checked only when it is read.
+            reader = start;
+            reader.Skip();
+            Refuse(file, place, contents, "holds text that is not Unicode");
         }
     }
 

@@ -21,12 +21,16 @@ internal sealed partial class ManifestFiles(ILogger logger)
     /// <summary>The number of objects in force.</summary>
     public int ObjectCount => _objects.Count;
 
-    /// <summary>Whether a file looks other than when it was last read: its size and time of change, at the end of any links.</summary>
-    public bool LooksChanged(string file) => !_files.TryGetValue(file, out var state) || state.Look != FileLook.At(file);
+    /// <summary>Whether a file looks other than when it was last read: where it really is, its size and its time of change.</summary>
+    public bool LooksChanged(string file, ManifestScan scan) =>
+        !_files.TryGetValue(file, out var state) || state.Look != FileLook.At(scan.RealPath(file));
 
     /// <summary>Reads files again.</summary>
+    /// <param name="files">Which, each once.</param>
+    /// <param name="scan">Says where they really are.</param>
+    /// <param name="report">Takes what is refused.</param>
     /// <returns>The difference to what was in force.</returns>
-    public List<SourceEvent> Refresh(IReadOnlyList<string> files, Action<ObjectProblem> report)
+    public List<SourceEvent> Refresh(IReadOnlyList<string> files, ManifestScan scan, Action<ObjectProblem> report)
     {
         var readings = new Reading[files.Count];
         Parallel.For(
@@ -36,7 +40,7 @@ internal sealed partial class ManifestFiles(ILogger logger)
             () => new ManifestDocumentReader(_strings),
             (index, _, reader) =>
             {
-                readings[index] = Read(files[index], reader);
+                readings[index] = Read(files[index], scan.RealPath(files[index]), reader);
                 return reader;
             },
             _ => { });
@@ -52,9 +56,9 @@ internal sealed partial class ManifestFiles(ILogger logger)
         return _objects.Apply(changed, report);
     }
 
-    private Reading Read(string file, ManifestDocumentReader reader)
+    private Reading Read(string file, string real, ManifestDocumentReader reader)
     {
-        var look = FileLook.At(file);
+        var look = FileLook.At(real);
         try
         {
             if (Directory.Exists(file))
@@ -177,20 +181,12 @@ internal sealed partial class ManifestFiles(ILogger logger)
         public bool IsGone => Hash is null && Error is null;
     }
 
-    private readonly record struct FileLook(long Length, DateTime Changed)
+    private readonly record struct FileLook(string Real, long Length, DateTime Changed)
     {
-        public static FileLook At(string file)
+        public static FileLook At(string real)
         {
-            try
-            {
-                var info = new FileInfo(file);
-                info = info.LinkTarget is null ? info : (FileInfo)(info.ResolveLinkTarget(returnFinalTarget: true) ?? info);
-                return info.Exists ? new(info.Length, info.LastWriteTimeUtc) : default;
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidCastException)
-            {
-                return default;
-            }
+            var info = new FileInfo(real);
+            return info.Exists ? new(real, info.Length, info.LastWriteTimeUtc) : new(real, -1, default);
         }
     }
 }

@@ -14,7 +14,7 @@ internal sealed class ManifestObjects
     public int Count => _owners.Count;
 
     /// <summary>Replaces what some files say.</summary>
-    /// <param name="files">Each file with all that it holds now; an empty list where it is gone.</param>
+    /// <param name="files">Files, each once, with all that they hold now; an empty list where one is gone.</param>
     /// <param name="report">Takes objects that are given twice.</param>
     /// <returns>The difference to what was in force: deletes, then upserts.</returns>
     public List<SourceEvent> Apply(

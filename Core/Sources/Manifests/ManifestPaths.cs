@@ -99,18 +99,13 @@ internal sealed class ManifestPaths
             scan.AddFolder(real, path);
             foreach (var (name, isLink) in Entries(real))
             {
-                var file = Path.Combine(path, name);
-                scan.AddFile(file, isLink);
-                if (isLink)
-                {
-                    scan.AddTarget(SymbolicLinks.Resolve(file, scan.Links), file);
-                }
+                var target = Path.Combine(real, name);
+                scan.AddFile(Path.Combine(path, name), isLink ? SymbolicLinks.Resolve(target, scan.Links) : target, !isLink);
             }
         }
         else if (File.Exists(real))
         {
-            scan.AddFile(path, isLink: real != path);
-            scan.AddTarget(real, path);
+            scan.AddFile(path, real, isInFolder: false);
         }
         else
         {

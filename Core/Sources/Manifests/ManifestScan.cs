@@ -3,7 +3,7 @@ namespace ProxyFramework.Core.Sources.Manifests;
 /// <summary>What a look at the given paths found: the files, and what has to be watched to see them change.</summary>
 internal sealed class ManifestScan
 {
-    private readonly Dictionary<string, bool> _files = [];
+    private readonly Dictionary<string, string> _files = [];
     private readonly List<string> _order = [];
     private readonly Dictionary<string, List<string>> _targets = [];
     private readonly Dictionary<string, List<string>> _folders = [];
@@ -34,8 +34,8 @@ internal sealed class ManifestScan
         }
     }
 
-    /// <summary>Whether the path is a link, so that other things than itself can change what it holds.</summary>
-    public bool IsLink(string file) => _files.GetValueOrDefault(file);
+    /// <summary>Where a file really is, at the end of all links; the path itself where it was not found.</summary>
+    public string RealPath(string file) => _files.GetValueOrDefault(file, file);
 
     /// <summary>Whether it was found.</summary>
     public bool Contains(string file) => _files.ContainsKey(file);
@@ -44,18 +44,21 @@ internal sealed class ManifestScan
     public bool IsUnknown(string file) =>
         _unreadable.Exists(unreadable => file == unreadable.Path || Path.GetDirectoryName(file) == unreadable.Path);
 
-    public void AddFile(string file, bool isLink)
+    /// <param name="file">The path that it was given or found with.</param>
+    /// <param name="real">Where it really is.</param>
+    /// <param name="isInFolder">Whether it is where <see cref="AddFolder"/> has said that files are.</param>
+    public void AddFile(string file, string real, bool isInFolder)
     {
-        if (_files.TryAdd(file, isLink))
+        if (_files.TryAdd(file, real))
         {
             _order.Add(file);
         }
-    }
 
-    public void AddTarget(string real, string file)
-    {
-        Add(_targets, real, file);
-        Watch(Path.GetDirectoryName(real) ?? "/");
+        if (!isInFolder)
+        {
+            Add(_targets, real, file);
+            Watch(Path.GetDirectoryName(real) ?? "/");
+        }
     }
 
     public void AddFolder(string real, string given)

@@ -7,12 +7,16 @@ using Xunit;
 
 namespace ProxyFramework.Core.Tests.Sources;
 
+[Collection(nameof(RunsAlone))]
 public class ManifestLoadTests(ITestOutputHelper output)
 {
     private const int Services = 10_000;
 
-    /// <summary>Far above what it takes (2 to 3 s on two cores), so that only a change of its order fails.</summary>
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
+    /// <summary>
+    /// Processor time, which other programs do not add to, and far above what it takes (2 to 4 s), so that only a change of its order
+    /// fails.
+    /// </summary>
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(12);
 
     [Fact]
     public Task Ten_thousand_services_in_one_yaml_file_load_in_seconds() => LoadAsync(folder =>
@@ -103,14 +107,18 @@ public class ManifestLoadTests(ITestOutputHelper output)
             using var stop = new CancellationTokenSource();
             var source = new ManifestSource([folder.FullName], TimeProvider.System, NullLogger<ManifestSource>.Instance);
             var watch = Stopwatch.StartNew();
+            using var process = Process.GetCurrentProcess();
+            var before = process.TotalProcessorTime;
             var running = Task.Run(() => source.RunAsync(sink, stop.Token));
             await Eventually.TrueAsync(() => sink.IsComplete || running.IsCompleted);
-            output.WriteLine($"{watch.Elapsed.TotalSeconds:F2} s");
+            process.Refresh();
+            var used = process.TotalProcessorTime - before;
+            output.WriteLine($"{watch.Elapsed.TotalSeconds:F2} s, {used.TotalSeconds:F2} s of processor time");
             await stop.CancelAsync();
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
             Assert.Empty(sink.Problems);
             Assert.Equal(2 * Services, sink.Objects().Count);
-            Assert.InRange(watch.Elapsed, TimeSpan.Zero, Limit);
+            Assert.InRange(used, TimeSpan.Zero, Limit);
         }
         finally
         {
