@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using static ProxyFramework.Netlink.NetlinkHeader;
@@ -20,7 +21,7 @@ public sealed class NetlinkConnection : IDisposable
     private const int MaxDumpAttempts = 20;
 
     private readonly INetlinkTransport _transport;
-    private readonly byte[] _buffer = GC.AllocateUninitializedArray<byte>(128 << 10);
+    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(128 << 10);
     private uint _sequence;
 
     internal NetlinkConnection(NetlinkProtocol protocol, INetlinkTransport transport)
@@ -113,13 +114,14 @@ public sealed class NetlinkConnection : IDisposable
     /// <summary>Sends one dump request (<c>NLM_F_DUMP</c> is added) and returns all that it is answered with.</summary>
     /// <remarks>Where the kernel marks the dump as inconsistent (<c>NLM_F_DUMP_INTR</c>), it begins again.</remarks>
     /// <exception cref="NetlinkException">The request was refused, the socket failed, or what is dumped does not stand still (<c>EINTR</c>).</exception>
-    public List<T> Dump<T>(NetlinkWriter request, NetlinkParser<T> parser) => Dump(request, static () => { }, parser);
+    public List<T> Dump<T>(NetlinkWriter request, NetlinkParser<T> parser) => Dump(request, parser, static () => { }, static () => true);
 
     /// <inheritdoc cref="Dump{T}(NetlinkWriter, NetlinkParser{T})"/>
     /// <param name="request">The request.</param>
-    /// <param name="begin">Called before each attempt, for a parser that keeps something itself.</param>
     /// <param name="parser">Makes objects of messages.</param>
-    internal List<T> Dump<T>(NetlinkWriter request, Action begin, NetlinkParser<T> parser)
+    /// <param name="begin">Called before each attempt, for a parser that keeps something itself.</param>
+    /// <param name="isComplete">Whether what came makes sense; where not, the dump begins again after a moment.</param>
+    internal List<T> Dump<T>(NetlinkWriter request, NetlinkParser<T> parser, Action begin, Func<bool> isComplete)
     {
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(parser);
@@ -150,7 +152,12 @@ public sealed class NetlinkConnection : IDisposable
 
             if (!interrupted && refused is null)
             {
-                return items;
+                if (isComplete())
+                {
+                    return items;
+                }
+
+                Thread.Sleep(attempt + 1);
             }
         }
 
@@ -164,7 +171,18 @@ public sealed class NetlinkConnection : IDisposable
     }
 
     /// <summary>Closes the socket.</summary>
-    public void Dispose() => _transport.Dispose();
+    public void Dispose()
+    {
+        _transport.Dispose();
+        if (_buffer.Length > 0)
+        {
+            ArrayPool<byte>.Shared.Return(_buffer);
+            _buffer = [];
+        }
+    }
+
+    /// <summary>For tests: the sequence number that the next message gets.</summary>
+    internal void SetNextSequence(uint sequence) => _sequence = sequence - 1;
 
     /// <summary>As many whole messages from the front as one send may have, at least one.</summary>
     private static (int Length, int Count) TakePart(ReadOnlySpan<byte> messages)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Reflection;
+using ProxyFramework.Netlink.Conntrack;
 using ProxyFramework.Netlink.NfTables;
 using ProxyFramework.Netlink.Route;
 
@@ -14,6 +15,7 @@ internal static class NetlinkMessageNames
         NetlinkProtocol.Netfilter => (type >> 8) switch
         {
             0 => Constant(typeof(NfTablesHeader), "NFNL_MSG_BATCH_", type),
+            NfTablesHeader.NFNL_SUBSYS_CTNETLINK => Constant(typeof(CtNetlinkHeader), "IPCTNL_MSG_CT_", type & 0xFF),
             NfTablesHeader.NFNL_SUBSYS_NFTABLES => Constant(typeof(NfTablesHeader), "NFT_MSG_", type & 0xFF),
             _ => null,
         },

@@ -26,7 +26,7 @@ public sealed partial class NftBatch
     /// <exception cref="ArgumentException">The key has another size.</exception>
     public void AddElement(NftSet set, ReadOnlySpan<byte> key, ReadOnlySpan<char> comment = default, TimeSpan timeout = default)
     {
-        var element = BeginElement(NFT_MSG_NEWSETELEM, set, key, timeout);
+        var element = BeginElement(NFT_MSG_NEWSETELEM, set, key, comment, timeout);
         EndElement(element, comment);
     }
 
@@ -46,7 +46,7 @@ public sealed partial class NftBatch
             throw new ArgumentException($"map {map.Name} takes data of {map.DataType?.Size} bytes, not {data.Length}", nameof(data));
         }
 
-        var element = BeginElement(NFT_MSG_NEWSETELEM, map, key, timeout);
+        var element = BeginElement(NFT_MSG_NEWSETELEM, map, key, comment, timeout);
         var nested = _writer.BeginNested(NFTA_SET_ELEM_DATA);
         _writer.Attribute(NFTA_DATA_VALUE, data);
         _writer.EndNested(nested);
@@ -58,7 +58,7 @@ public sealed partial class NftBatch
     public void AddElement(
         NftSet map, ReadOnlySpan<byte> key, NftVerdict verdict, ReadOnlySpan<char> comment = default, TimeSpan timeout = default)
     {
-        var element = BeginElement(NFT_MSG_NEWSETELEM, map, key, timeout);
+        var element = BeginElement(NFT_MSG_NEWSETELEM, map, key, comment, timeout);
         var nested = _writer.BeginNested(NFTA_SET_ELEM_DATA);
         verdict.Write(_writer);
         _writer.EndNested(nested);
@@ -83,7 +83,7 @@ public sealed partial class NftBatch
     /// <exception cref="ArgumentException">The key has another size.</exception>
     public void DeleteElement(NftSet set, ReadOnlySpan<byte> key)
     {
-        var element = BeginElement(NFT_MSG_DELSETELEM, set, key, default);
+        var element = BeginElement(NFT_MSG_DELSETELEM, set, key, default, default);
         EndElement(element, default);
     }
 
@@ -125,11 +125,13 @@ public sealed partial class NftBatch
         return null;
     }
 
-    private int BeginElement(ushort message, NftSet set, ReadOnlySpan<byte> key, TimeSpan timeout)
+    /// <summary>Checks everything before it writes, so that a refused element leaves the batch as it was.</summary>
+    private int BeginElement(ushort message, NftSet set, ReadOnlySpan<byte> key, ReadOnlySpan<char> comment, TimeSpan timeout)
     {
         ArgumentNullException.ThrowIfNull(set);
-        OpenElements(message, set, partsPerElement: 1);
         CheckKey(set, key);
+        NftUserData.CommentSize(comment);
+        OpenElements(message, set, partsPerElement: 1);
         ElementCount++;
         var element = _writer.BeginNested(NFTA_LIST_ELEM);
         if (timeout > TimeSpan.Zero)
@@ -156,10 +158,11 @@ public sealed partial class NftBatch
         ArgumentNullException.ThrowIfNull(set);
         CheckKey(set, first);
         CheckKey(set, last);
-        var element = 0;
+        NftUserData.CommentSize(comment);
+        int element;
         if (set.AllFlags.HasFlag(NftSetFlags.Concatenation))
         {
-            element = BeginElement(message, set, first, default);
+            element = BeginElement(message, set, first, comment, default);
             WriteKey(NFTA_SET_ELEM_KEY_END, last);
             EndElement(element, comment);
             return;

@@ -71,11 +71,13 @@ public readonly ref struct NftElementView
     public string? ReadComment() => NftUserData.ReadComment(_userData, NftUserData.NFTNL_UDATA_SET_ELEM_COMMENT);
 
     /// <summary>Hands the elements of a <c>NFT_MSG_NEWSETELEM</c> message to a target.</summary>
-    internal static void ReadAll(NetlinkMessage message, INftElementTarget target)
+    /// <returns>False where one of them came before.</returns>
+    internal static bool ReadAll(NetlinkMessage message, INftElementTarget target)
     {
+        var isNew = true;
         if (message.Type != MessageType(NFT_MSG_NEWSETELEM))
         {
-            return;
+            return isNew;
         }
 
         var attributes = message.Attributes(nfgenmsg.Size);
@@ -89,9 +91,11 @@ public readonly ref struct NftElementView
             var elements = list.Nested();
             while (elements.TryRead(out var element))
             {
-                target.Add(new NftElementView(element.Value));
+                isNew &= target.Add(new NftElementView(element.Value));
             }
         }
+
+        return isNew;
     }
 
     private static ReadOnlySpan<byte> Value(AttributeReader attributes, int type)

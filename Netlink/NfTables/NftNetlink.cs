@@ -137,14 +137,20 @@ public sealed class NftNetlink : IDisposable
         _writer.String(NFTA_SET_ELEM_LIST_TABLE, set.Table.Name);
         _writer.String(NFTA_SET_ELEM_LIST_SET, set.Name);
         _writer.EndMessage();
+        var complete = true;
         _connection.Dump(
             _writer,
-            target.Begin,
             (NetlinkMessage message, [MaybeNullWhen(false)] out bool item) =>
             {
-                NftElementView.ReadAll(message, target);
+                complete &= NftElementView.ReadAll(message, target);
                 return item = false;
-            });
+            },
+            () =>
+            {
+                complete = true;
+                target.Begin();
+            },
+            () => complete);
     }
 
     /// <summary>Closes the socket.</summary>
@@ -161,12 +167,36 @@ public sealed class NftNetlink : IDisposable
         _writer.Fixed(new nfgenmsg { nfgen_family = (byte)family });
     }
 
-    private sealed class ElementList : INftElementTarget
+    private sealed class ElementList : INftElementTarget, IEqualityComparer<NftElement>
     {
+        private readonly HashSet<NftElement> _seen;
+
+        public ElementList() => _seen = new HashSet<NftElement>(this);
+
         public List<NftElement> Elements { get; } = [];
 
-        public void Begin() => Elements.Clear();
+        public void Begin()
+        {
+            Elements.Clear();
+            _seen.Clear();
+        }
 
-        public void Add(NftElementView element) => Elements.Add(NftElement.Copy(element));
+        public bool Add(NftElementView element)
+        {
+            var copy = NftElement.Copy(element);
+            Elements.Add(copy);
+            return _seen.Add(copy);
+        }
+
+        public bool Equals(NftElement? x, NftElement? y) => x!.IsIntervalEnd == y!.IsIntervalEnd
+            && x.Key.AsSpan().SequenceEqual(y.Key.AsSpan())
+            && x.KeyEnd.AsSpan().SequenceEqual(y.KeyEnd.AsSpan());
+
+        public int GetHashCode(NftElement element)
+        {
+            var hash = default(HashCode);
+            hash.AddBytes(element.Key.AsSpan());
+            return hash.ToHashCode();
+        }
     }
 }

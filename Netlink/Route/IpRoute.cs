@@ -115,7 +115,7 @@ public sealed record IpRoute(InetPrefix Destination)
         {
             rtm_family = AddressFamily(Destination.Family),
             rtm_dst_len = Destination.Length,
-            rtm_table = Table <= byte.MaxValue ? (byte)Table : RT_TABLE_COMPAT,
+            rtm_table = Table <= byte.MaxValue ? (byte)Table : RT_TABLE_UNSPEC,
             rtm_protocol = Protocol,
             rtm_scope = (byte)Scope,
             rtm_type = (byte)Type,
@@ -145,7 +145,11 @@ public sealed record IpRoute(InetPrefix Destination)
             writer.U32(RTA_PRIORITY, Priority);
         }
 
-        writer.U32(RTA_TABLE, Table);
+        if (Table > byte.MaxValue)
+        {
+            writer.U32(RTA_TABLE, Table);
+        }
+
         writer.EndMessage();
     }
 }

@@ -90,12 +90,12 @@ public sealed record RoutingRule(IPFamily Family, uint Priority)
             family = AddressFamily(Family),
             dst_len = Destination?.Length ?? 0,
             src_len = Source?.Length ?? 0,
-            table = Table <= byte.MaxValue ? (byte)Table : RT_TABLE_COMPAT,
+            table = Action == RoutingRuleAction.Table && Table <= byte.MaxValue ? (byte)Table : RT_TABLE_UNSPEC,
             action = (byte)Action,
             flags = Invert ? FIB_RULE_INVERT : 0,
         });
         writer.U32(FRA_PRIORITY, Priority);
-        if (Action == RoutingRuleAction.Table)
+        if (Action == RoutingRuleAction.Table && Table > byte.MaxValue)
         {
             writer.U32(FRA_TABLE, Table);
         }

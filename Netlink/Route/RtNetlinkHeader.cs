@@ -49,7 +49,7 @@ internal static class RtNetlinkHeader
 
     internal const uint RTM_F_CLONED = 0x200;
     internal const uint RTM_F_LOOKUP_TABLE = 0x1000;
-    internal const byte RT_TABLE_COMPAT = 252;
+    internal const byte RT_TABLE_UNSPEC = 0;
 
     internal const ushort FRA_DST = 1;
     internal const ushort FRA_SRC = 2;
