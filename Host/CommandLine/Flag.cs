@@ -64,8 +64,9 @@ internal static class Flag
             "one of " + string.Join(", ", words.Select(word => word.Word)));
 
     /// <summary>Where an HTTP server listens; null switches it off.</summary>
-    public static Option<BindAddress?> Address(string name, string description, BindAddress byDefault) =>
-        Single(
+    public static Option<BindAddress?> Address(string name, string description, BindAddress byDefault)
+    {
+        var option = Single(
             name,
             "ADDRESS:PORT",
             description,
@@ -73,6 +74,11 @@ internal static class Flag
             byDefault,
             (string text, out BindAddress? value) => BindAddress.TryParse(text, byDefault.Port, out value),
             BindAddress.Expected);
+
+        // "--flag=" arrives without a value, and is how kube-proxy's users switch a server off.
+        option.Arity = ArgumentArity.ZeroOrOne;
+        return option;
+    }
 
     /// <summary>A switch: alone, or with <c>=true</c> or <c>=false</c>.</summary>
     public static Option<bool> Switch(string name, string description) => new(name) { Description = description };
@@ -111,7 +117,7 @@ internal static class Flag
             DefaultValueFactory = byDefault is null ? null : _ => byDefault,
             CustomParser = result =>
             {
-                var text = result.Tokens[^1].Value;
+                var text = result.Tokens is [.., var last] ? last.Value : "";
                 if (!read(text, out var value))
                 {
                     result.AddError($"{name}: '{text}' is not valid; expected {expected}");

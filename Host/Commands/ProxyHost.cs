@@ -52,6 +52,11 @@ internal static class ProxyHost
 
             return (int)ProxyExitCode.Success;
         }
+        catch (OperationCanceledException) when (lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            // Asked to stop before it had started.
+            return (int)ProxyExitCode.Success;
+        }
         catch (Exception error) when (error is not ProxyStartException)
         {
             throw Explain(error, settings.Logging);

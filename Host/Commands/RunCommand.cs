@@ -38,9 +38,10 @@ internal static class RunCommand
         services.AddSingleton<ISyncObserver>(provider => provider.GetRequiredService<ProxyMetrics>());
         services.AddSingleton<HealthPages>();
         services.AddSingleton<MetricsPages>();
+        // AddHostedService would take the second of these for the first, since both are of one type.
         if (settings.HealthzAddress is { } healthz)
         {
-            services.AddHostedService(provider => new HttpService(
+            services.AddSingleton<IHostedService>(provider => new HttpService(
                 "healthz",
                 "--healthz-bind-address",
                 healthz,
@@ -52,7 +53,7 @@ internal static class RunCommand
 
         if (settings.MetricsAddress is { } metrics)
         {
-            services.AddHostedService(provider =>
+            services.AddSingleton<IHostedService>(provider =>
             {
                 RuntimeMeters.AddTo(provider.GetRequiredService<CollectorRegistry>());
                 return new HttpService(

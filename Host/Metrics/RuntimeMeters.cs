@@ -13,6 +13,10 @@ internal static class RuntimeMeters
     public static void AddTo(CollectorRegistry registry)
     {
         DotNetStats.Register(registry);
+
+        // The name that Go programs have for it, and dashboards ask for.
+        var memory = Prometheus.Metrics.WithCustomRegistry(registry).CreateGauge("process_resident_memory_bytes", "Resident memory, in bytes");
+        registry.AddBeforeCollectCallback(() => memory.Set(Environment.WorkingSet));
         MeterAdapter.StartListening(new MeterAdapterOptions
         {
             Registry = registry,
