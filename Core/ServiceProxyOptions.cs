@@ -57,6 +57,9 @@ public sealed class ServiceProxyOptions
     /// <summary>How long one call of a backend may take before it counts as hung; 2 minutes unless set.</summary>
     public TimeSpan BackendTimeout { get; set; } = TimeSpan.FromMinutes(2);
 
+    /// <summary>How long the end of the backend is waited for at shutdown, <see cref="DrainTimeout"/> included, 0…1 hour; 4 s unless set.</summary>
+    public TimeSpan ShutdownTimeout { get; set; } = TimeSpan.FromSeconds(4);
+
     /// <summary>Files and folders with manifests.</summary>
     public IList<string> Manifests { get; } = [];
 

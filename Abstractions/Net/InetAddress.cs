@@ -195,11 +195,17 @@ public readonly struct InetAddress : IEquatable<InetAddress>, IComparable<InetAd
     {
         address = default;
         var value = 0u;
-        var parts = 0;
-        foreach (var range in text.Split('.'))
+        for (var parts = 1; parts <= 4; parts++)
         {
-            var part = text[range];
-            if (++parts > 4 || part.IsEmpty || part.ContainsAnyExceptInRange('0', '9')
+            var dot = text.IndexOf('.');
+            if ((dot < 0) != (parts == 4))
+            {
+                return false;
+            }
+
+            var part = dot < 0 ? text : text[..dot];
+            text = text[(dot + 1)..];
+            if (part.IsEmpty || part.ContainsAnyExceptInRange('0', '9')
                 || !uint.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number > 255)
             {
                 return false;
@@ -209,6 +215,6 @@ public readonly struct InetAddress : IEquatable<InetAddress>, IComparable<InetAd
         }
 
         address = FromIPv4(value);
-        return parts == 4;
+        return true;
     }
 }

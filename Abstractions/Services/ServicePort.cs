@@ -17,7 +17,7 @@ public sealed class ServicePort : IEquatable<ServicePort>
     /// <summary>Where it is reached, at least one, ordered by kind, address and port.</summary>
     public required ImmutableArray<Frontend> Frontends { get; init; }
 
-    /// <summary>The group that routes with <see cref="TrafficPolicy.Cluster"/> use.</summary>
+    /// <summary>The group that routes with <see cref="TrafficPolicy.Cluster"/> use; the same object as <see cref="Local"/> where no route does.</summary>
     public required EndpointGroup Cluster { get; init; }
 
     /// <summary>The group that routes with <see cref="TrafficPolicy.Local"/> use; the same object as <see cref="Cluster"/> where no route does.</summary>
@@ -25,6 +25,7 @@ public sealed class ServicePort : IEquatable<ServicePort>
 
     /// <summary>
     /// Endpoints that take no new connections although they still serve (terminating, weight 0, preferred elsewhere by topology).
+    /// Those of other nodes only where a route uses <see cref="TrafficPolicy.Cluster"/>.
     /// Given for UDP only, where connection tracking entries of endpoints in neither group and not here must be deleted;
     /// established TCP and SCTP connections are never cut, wherever they lead.
     /// </summary>

@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 
 namespace ProxyFramework.Core.Objects;
 
-/// <summary>An EndpointSlice (<c>discovery.k8s.io/v1</c>), as far as the proxy uses it.</summary>
+/// <summary>An EndpointSlice (<c>discovery.k8s.io/v1</c>), as far as the proxy uses it. Immutable; equal by value.</summary>
 public sealed record EndpointSlice
 {
     /// <summary>Namespace and name.</summary>
@@ -25,6 +25,20 @@ public sealed record EndpointSlice
 
     /// <summary>Annotation <c>endpoints.kubernetes.io/last-change-trigger-time</c>; null where it is absent or unreadable.</summary>
     public DateTimeOffset? LastChangeTriggerTime { get; init; }
+
+    /// <summary>Equal by value, the contents of all arrays included.</summary>
+    public bool Equals(EndpointSlice? other) => ReferenceEquals(this, other)
+        || (other is not null
+            && Name == other.Name
+            && ServiceName == other.ServiceName
+            && IsHeadless == other.IsHeadless
+            && AddressType == other.AddressType
+            && LastChangeTriggerTime == other.LastChangeTriggerTime
+            && Ports.AsSpan().SequenceEqual(other.Ports.AsSpan())
+            && Endpoints.AsSpan().SequenceEqual(other.Endpoints.AsSpan()));
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => Name.GetHashCode();
 }
 
 /// <summary>An entry of <c>ports</c> of an EndpointSlice.</summary>

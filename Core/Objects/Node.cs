@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 
 namespace ProxyFramework.Core.Objects;
 
-/// <summary>A Node (<c>v1</c>), as far as the proxy uses it.</summary>
+/// <summary>A Node (<c>v1</c>), as far as the proxy uses it. Immutable; equal by value.</summary>
 public sealed record Node
 {
     /// <summary>The name.</summary>
@@ -22,4 +22,17 @@ public sealed record Node
 
     /// <summary>Whether the taint <c>ToBeDeletedByClusterAutoscaler</c> is present.</summary>
     public bool IsToBeDeletedByAutoscaler { get; init; }
+
+    /// <summary>Equal by value, the contents of all arrays included.</summary>
+    public bool Equals(Node? other) => ReferenceEquals(this, other)
+        || (other is not null
+            && Name == other.Name
+            && Zone == other.Zone
+            && IsBeingDeleted == other.IsBeingDeleted
+            && IsToBeDeletedByAutoscaler == other.IsToBeDeletedByAutoscaler
+            && Addresses.AsSpan().SequenceEqual(other.Addresses.AsSpan())
+            && PodCidrs.AsSpan().SequenceEqual(other.PodCidrs.AsSpan()));
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => Name.GetHashCode(StringComparison.Ordinal);
 }

@@ -18,7 +18,7 @@ public enum ServiceType : byte
     ExternalName,
 }
 
-/// <summary>A Service (<c>v1</c>), as far as the proxy uses it.</summary>
+/// <summary>A Service (<c>v1</c>), as far as the proxy uses it. Immutable; equal by value.</summary>
 public sealed record Service
 {
     /// <summary>Namespace and name.</summary>
@@ -65,6 +65,47 @@ public sealed record Service
 
     /// <summary>Annotations that start with <c>proxyframework.io/</c>, without that prefix, ordered by name; empty for most.</summary>
     public ImmutableArray<KeyValuePair<string, string>> Annotations { get; init; } = [];
+
+    /// <summary>Equal by value, the contents of all arrays included.</summary>
+    public bool Equals(Service? other) => ReferenceEquals(this, other)
+        || (other is not null
+            && Name == other.Name
+            && CreationTimestamp == other.CreationTimestamp
+            && ProxyName == other.ProxyName
+            && Type == other.Type
+            && InternalTrafficPolicy == other.InternalTrafficPolicy
+            && ExternalTrafficPolicy == other.ExternalTrafficPolicy
+            && AffinityTimeoutSeconds == other.AffinityTimeoutSeconds
+            && HealthCheckNodePort == other.HealthCheckNodePort
+            && ClusterIPs.AsSpan().SequenceEqual(other.ClusterIPs.AsSpan())
+            && ExternalIPs.AsSpan().SequenceEqual(other.ExternalIPs.AsSpan())
+            && LoadBalancerIPs.AsSpan().SequenceEqual(other.LoadBalancerIPs.AsSpan())
+            && LoadBalancerSourceRanges.AsSpan().SequenceEqual(other.LoadBalancerSourceRanges.AsSpan())
+            && Ports.AsSpan().SequenceEqual(other.Ports.AsSpan())
+            && SameAnnotations(Annotations.AsSpan(), other.Annotations.AsSpan()));
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => Name.GetHashCode();
+
+    // A KeyValuePair compares its fields by reflection; this does not.
+    private static bool SameAnnotations(
+        ReadOnlySpan<KeyValuePair<string, string>> left, ReadOnlySpan<KeyValuePair<string, string>> right)
+    {
+        if (left.Length != right.Length)
+        {
+            return false;
+        }
+
+        for (var i = 0; i < left.Length; i++)
+        {
+            if (left[i].Key != right[i].Key || left[i].Value != right[i].Value)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
 }
 
 /// <summary>An entry of <c>spec.ports</c>.</summary>

@@ -1,0 +1,240 @@
+using System.Buffers;
+using System.Net.Sockets;
+
+namespace ProxyFramework.Backends.Userspace;
+
+/// <summary>
+/// One TCP connection: connects to an endpoint, to others where that fails, and then carries bytes both ways until both sides
+/// are done. Nothing that happens to the service afterwards touches it.
+/// </summary>
+internal sealed class TcpRelay(
+    UserspaceRun run, ProxiedServicePort service, Socket client, ConnectionKey connection, TrafficPolicy policy)
+{
+    private const int BufferSize = 32 * 1024;
+    private const int KeepAliveSeconds = 60;
+    private const int KeepAliveIntervalSeconds = 15;
+    private static readonly LingerOption Reset = new(true, 0);
+
+    private volatile Socket? _upstream;
+    private volatile EndpointTarget? _target;
+    private volatile bool _isAborted;
+
+    /// <summary>The endpoint that it is connected to; null before that.</summary>
+    public EndpointTarget? Target => _target;
+
+    private Endpoint Client => new(connection.Source, connection.SourcePort);
+
+    /// <summary>Completes, always successfully, when both sockets are closed.</summary>
+    public Task Completion { get; private set; } = Task.CompletedTask;
+
+    /// <summary>
+    /// What every socket of a relayed connection gets: no delay, since what one side sends is to go out at once, and keep-alive,
+    /// so that a half whose peer has vanished does not stay for ever.
+    /// </summary>
+    public static void Tune(Socket socket)
+    {
+        socket.NoDelay = true;
+        socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, KeepAliveSeconds);
+        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, KeepAliveIntervalSeconds);
+    }
+
+    public void Start() => Completion = RunAsync();
+
+    /// <summary>Ends it now: both sides see a reset.</summary>
+    public void Abort()
+    {
+        _isAborted = true;
+        CloseWithReset(client);
+        if (_upstream is { } upstream)
+        {
+            CloseWithReset(upstream);
+        }
+    }
+
+    private static void CloseWithReset(Socket socket)
+    {
+        try
+        {
+            socket.LingerState = Reset;
+        }
+        catch (Exception error) when (error is SocketException or ObjectDisposedException)
+        {
+            // It is closed or was reset from outside: nothing to tell the peer.
+        }
+
+        socket.Dispose();
+    }
+
+    private async Task RunAsync()
+    {
+        run.Register(this);
+        try
+        {
+            var upstream = await ConnectAsync().ConfigureAwait(false);
+            if (upstream is null)
+            {
+                CloseWithReset(client);
+                return;
+            }
+
+            run.Metrics.Connections.Add(1);
+            var request = PumpAsync(client, upstream);
+            await PumpAsync(upstream, client).ConfigureAwait(false);
+            await request.ConfigureAwait(false);
+        }
+        catch (Exception error)
+        {
+            run.ReportFailure(service.DisplayName, error);
+            Abort();
+        }
+        finally
+        {
+            client.Dispose();
+            _upstream?.Dispose();
+            _target?.Load.ConnectionClosed();
+            run.Unregister(this);
+        }
+    }
+
+    private async Task<Socket?> ConnectAsync()
+    {
+        List<EndpointTarget>? tried = null;
+        for (var attempt = 0; ; attempt++)
+        {
+            // Read anew at each attempt: an endpoint may have left, or come, since the last one.
+            var routing = service.Routing;
+            if (routing is null || _isAborted || attempt > routing.Options.Retries
+                || service.Pick(routing, policy, connection, tried) is not { } target)
+            {
+                break;
+            }
+
+            if (attempt > 0)
+            {
+                run.Metrics.Retries.Add(1);
+            }
+
+            target.Load.ConnectionOpened();
+            if (await TryConnectAsync(target, routing.Options.ProxyProtocol).ConfigureAwait(false) is { } upstream)
+            {
+                _target = target;
+                TrafficLog.Balanced(run.Traffic, service.DisplayName, Client, target.EndPoint);
+                return upstream;
+            }
+
+            target.Load.ConnectionClosed();
+            (tried ??= []).Add(target);
+        }
+
+        run.Metrics.Unserved.Add(1);
+        TrafficLog.Unserved(run.Traffic, service.DisplayName, Client);
+        return null;
+    }
+
+    private async ValueTask<Socket?> TryConnectAsync(EndpointTarget target, ProxyProtocolVersion header)
+    {
+        Socket? upstream = null;
+        using var timeout = new CancellationTokenSource(run.Settings.ConnectTimeout, run.Time);
+        try
+        {
+            upstream = new Socket(target.EndPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+            _upstream = upstream;
+            Tune(upstream);
+            await upstream.ConnectAsync(target.EndPoint, timeout.Token).ConfigureAwait(false);
+            if (header != ProxyProtocolVersion.None)
+            {
+                await SendHeaderAsync(upstream, header).ConfigureAwait(false);
+            }
+
+            // An abort that came before the socket was known has not closed it.
+            return _isAborted ? throw new OperationCanceledException() : upstream;
+        }
+        catch (Exception error) when (error is SocketException or OperationCanceledException or ObjectDisposedException)
+        {
+            _upstream = null;
+            upstream?.Dispose();
+            if (!_isAborted)
+            {
+                ReportFailedConnect(target, error);
+            }
+
+            return null;
+        }
+    }
+
+    private void ReportFailedConnect(EndpointTarget target, Exception error)
+    {
+        run.Metrics.ConnectFailures.Add(1);
+        if (error is SocketException socketError && TcpFrontend.IsOutOfDescriptors(socketError))
+        {
+            run.ReportOutOfDescriptors(service.DisplayName);
+        }
+
+        TrafficLog.ConnectFailed(
+            run.Traffic,
+            service.DisplayName,
+            Client,
+            target.EndPoint,
+            error is SocketException ? error.Message : "it did not answer in time");
+    }
+
+    private async Task SendHeaderAsync(Socket upstream, ProxyProtocolVersion version)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(ProxyHeader.MaxLength);
+        try
+        {
+            await upstream.SendAsync(buffer.AsMemory(0, ProxyHeader.Write(buffer, version, connection))).ConfigureAwait(false);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    /// <summary>
+    /// Carries one direction until its end is reached, and then half-closes the other side. Reads only when what was read before
+    /// is written, which is all the back-pressure there is. While nothing comes it holds no buffer.
+    /// </summary>
+    private async Task PumpAsync(Socket from, Socket to)
+    {
+        byte[]? buffer = null;
+        try
+        {
+            while (true)
+            {
+                await from.ReceiveAsync(Memory<byte>.Empty).ConfigureAwait(false);
+                buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
+                int count;
+                do
+                {
+                    count = await from.ReceiveAsync(buffer).ConfigureAwait(false);
+                    if (count == 0)
+                    {
+                        to.Shutdown(SocketShutdown.Send);
+                        return;
+                    }
+
+                    await to.SendAsync(buffer.AsMemory(0, count)).ConfigureAwait(false);
+                    run.Metrics.Bytes.Add(count);
+                }
+                while (count == buffer.Length);
+
+                ArrayPool<byte>.Shared.Return(buffer);
+                buffer = null;
+            }
+        }
+        catch (Exception error) when (error is SocketException or ObjectDisposedException)
+        {
+            // One side was reset, or the relay was aborted: the other side is to see a reset, not an orderly end.
+            Abort();
+        }
+        finally
+        {
+            if (buffer is not null)
+            {
+                ArrayPool<byte>.Shared.Return(buffer);
+            }
+        }
+    }
+}

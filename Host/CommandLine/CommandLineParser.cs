@@ -1,0 +1,79 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using System.Reflection;
+using System.Runtime.InteropServices;
+using ProxyFramework.Core;
+using ProxyFramework.Host.Commands;
+
+namespace ProxyFramework.Host.CommandLine;
+
+/// <summary>The command line as a whole: <c>svcproxy [run] [flags]</c>, <c>plugins</c>, <c>cleanup</c> and <c>demo</c>.</summary>
+internal static class CommandLineParser
+{
+    private static readonly ParserConfiguration Configuration = new()
+    {
+        // "@file" is an ordinary value here: an abstract socket's name, say.
+        ResponseFileTokenReplacer = null,
+    };
+
+    /// <summary>Runs what the arguments ask for.</summary>
+    /// <returns>The exit code, as <c>docs/exit-codes.md</c> lists them.</returns>
+    public static async Task<int> InvokeAsync(string[] arguments)
+    {
+        var parsed = Build().Parse(arguments, Configuration);
+        if (parsed.Errors.Count > 0 && parsed.Action is not (HelpAction or VersionAction))
+        {
+            return UsageError.Print(parsed.Errors.Select(error => error.Message), parsed.CommandResult.Command);
+        }
+
+        // Signals belong to the host's own lifetime, and what fails unexpectedly to Program.
+        var configuration = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
+        return await parsed.InvokeAsync(configuration);
+    }
+
+    /// <summary>The commands with their flags.</summary>
+    public static RootCommand Build()
+    {
+        var run = new Command("run", "Run the proxy until it is stopped; this is what svcproxy does without a command");
+        var root = new RootCommand("The service proxy of a Kubernetes node.") { run, PluginsCommand.Create(), CleanupCommand.Create(), DemoCommand.Create() };
+        Give(root, new RunFlags());
+        Give(run, new RunFlags());
+        root.Options.OfType<VersionOption>().Single().Action = new VersionAction();
+
+        // "svcproxy --mode=x run --manifests=y" would otherwise forget the first flag.
+        run.Validators.Add(result =>
+        {
+            var before = result.Parent?.Tokens.Count ?? 0;
+            if (before > 0 || (result.Parent as System.CommandLine.Parsing.CommandResult)?.Children.OfType<System.CommandLine.Parsing.OptionResult>().Any(option => !option.Implicit) == true)
+            {
+                result.AddError("flags come after the command: svcproxy run --flag=value");
+            }
+        });
+        return root;
+    }
+
+    private static void Give(Command command, RunFlags flags)
+    {
+        flags.AddTo(command);
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            var settings = flags.Read(parsed, out var problems);
+            return problems.Count > 0 ? UsageError.Print(problems, command) : await RunCommand.RunAsync(settings, cancellation);
+        });
+    }
+
+    private sealed class VersionAction : SynchronousCommandLineAction
+    {
+        public override bool ClearsParseErrors => true;
+
+        public override int Invoke(ParseResult parseResult)
+        {
+            var program = typeof(CommandLineParser).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
+            var contract = typeof(IBackend).Assembly.GetName().Version!;
+            parseResult.InvocationConfiguration.Output.WriteLine(
+                $"svcproxy {program} (plugin contract {contract.ToString(2)}, {RuntimeInformation.FrameworkDescription})");
+            return (int)ProxyExitCode.Success;
+        }
+    }
+}

@@ -1,0 +1,38 @@
+using ProxyFramework.Core;
+
+namespace ProxyFramework.Host.CommandLine;
+
+/// <summary>What the flags of one run say.</summary>
+internal sealed class RunSettings
+{
+    /// <summary>Settings whose proxy options are set so.</summary>
+    public RunSettings(Action<ServiceProxyOptions> configure)
+    {
+        Configure = configure;
+        configure(Proxy);
+    }
+
+    /// <summary>Sets the proxy's own options.</summary>
+    public Action<ServiceProxyOptions> Configure { get; }
+
+    /// <summary>The proxy's own options, to be read only.</summary>
+    public ServiceProxyOptions Proxy { get; } = new();
+
+    /// <summary>Where /healthz and /livez are served; null for nowhere.</summary>
+    public BindAddress? HealthzAddress { get; init; }
+
+    /// <summary>Where /metrics and /proxyMode are served; null for nowhere.</summary>
+    public BindAddress? MetricsAddress { get; init; }
+
+    /// <summary>Whether an address that cannot be bound ends the program.</summary>
+    public bool BindAddressHardFail { get; init; }
+
+    /// <summary>Settings of backends, <c>userspace:connect-timeout</c> → <c>2s</c>.</summary>
+    public IReadOnlyList<KeyValuePair<string, string?>> BackendSettings { get; init; } = [];
+
+    /// <summary>Whether to clean up and exit instead of running.</summary>
+    public bool Cleanup { get; init; }
+
+    /// <summary>How much is logged, and how.</summary>
+    public required LoggingSettings Logging { get; init; }
+}

@@ -1,0 +1,119 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+
+namespace ProxyFramework.Host.Tests;
+
+/// <summary>The real program, as a process, from where the build lays it.</summary>
+internal sealed class SvcproxyProcess : IAsyncDisposable
+{
+    private const int Sigterm = 15;
+
+    private readonly Process _process;
+    private readonly ConcurrentQueue<string> _output = new();
+    private readonly ConcurrentQueue<string> _errors = new();
+
+    private SvcproxyProcess(string program, string[] arguments)
+    {
+        var start = new ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var argument in arguments)
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        _process = new Process { StartInfo = start };
+        _process.OutputDataReceived += (_, line) => Add(_output, line.Data);
+        _process.ErrorDataReceived += (_, line) => Add(_errors, line.Data);
+        _process.Start();
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+    }
+
+    /// <summary>artifacts/svcproxy of this repository.</summary>
+    public static string Layout { get; } = FindLayout();
+
+    public IEnumerable<string> Output => _output;
+
+    public IEnumerable<string> Errors => _errors;
+
+    public string ErrorText => string.Join('\n', _errors);
+
+    public string OutputText => string.Join('\n', _output);
+
+    public int ExitCode => _process.ExitCode;
+
+    public bool HasExited => _process.HasExited;
+
+    public static SvcproxyProcess Start(params string[] arguments) => new(Path.Combine(Layout, "svcproxy"), arguments);
+
+    public static SvcproxyProcess StartFrom(string folder, params string[] arguments) => new(Path.Combine(folder, "svcproxy"), arguments);
+
+    /// <summary>Runs it to its end.</summary>
+    public static async Task<SvcproxyProcess> RunAsync(params string[] arguments)
+    {
+        var process = Start(arguments);
+        await process.EndedAsync();
+        return process;
+    }
+
+    public static ushort FreePort()
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return (ushort)((IPEndPoint)socket.LocalEndPoint!).Port;
+    }
+
+    public void Terminate() => Assert.Equal(0, Kill(_process.Id, Sigterm));
+
+    public async Task EndedAsync(double seconds = 60)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(seconds));
+        await _process.WaitForExitAsync(limit.Token);
+    }
+
+    /// <summary>Waits until something is so, and shows what the program said where it never is.</summary>
+    public async Task UntilAsync(Func<bool> condition, string what, double seconds = 60)
+    {
+        var clock = Stopwatch.StartNew();
+        while (!condition())
+        {
+            Assert.True(clock.Elapsed < TimeSpan.FromSeconds(seconds), $"not seen: {what}\nstdout:\n{OutputText}\nstderr:\n{ErrorText}");
+            await Task.Delay(20);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill();
+            await _process.WaitForExitAsync();
+        }
+
+        _process.Dispose();
+    }
+
+    [DllImport("libc", EntryPoint = "kill")]
+    private static extern int Kill(int process, int signal);
+
+    private static void Add(ConcurrentQueue<string> lines, string? line)
+    {
+        if (line is not null)
+        {
+            lines.Enqueue(line);
+        }
+    }
+
+    private static string FindLayout()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "svcproxy", "svcproxy")))
+        {
+            folder = folder.Parent;
+        }
+
+        return Path.Combine(folder?.FullName ?? throw new InvalidOperationException("artifacts/svcproxy has not been built"), "svcproxy");
+    }
+}
