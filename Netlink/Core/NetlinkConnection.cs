@@ -143,12 +143,20 @@ public sealed class NetlinkConnection : IDisposable
             var interrupted = false;
             NetlinkError? refused;
             bool done;
-            do
+            try
             {
-                done = ReceiveAnswers(message, parser, items, out refused, out var inconsistent);
-                interrupted |= inconsistent;
+                do
+                {
+                    done = ReceiveAnswers(message, parser, items, out refused, out var inconsistent);
+                    interrupted |= inconsistent;
+                }
+                while (!done);
             }
-            while (!done);
+            catch
+            {
+                SkipAnswers();
+                throw;
+            }
 
             if (refused is not null && refused.Errno is not (Errno.EINTR or Errno.EAGAIN))
             {
@@ -320,6 +328,24 @@ public sealed class NetlinkConnection : IDisposable
         }
 
         return done;
+    }
+
+    /// <summary>
+    /// Takes the rest of a dump whose reader gave up, for the kernel refuses another one (<c>EBUSY</c>) as long as there is some.
+    /// Each receive call makes the kernel queue the next part, so none is waited for.
+    /// </summary>
+    private void SkipAnswers()
+    {
+        try
+        {
+            while (_transport.Receive(_buffer, wait: false) > 0)
+            {
+            }
+        }
+        catch (Exception exception) when (exception is NetlinkException or NetlinkFormatException)
+        {
+            // The failure that is being reported is the first one.
+        }
     }
 
     /// <summary>Reads <c>struct nlmsgerr</c>, or the same without a copied header in <c>NLMSG_DONE</c>.</summary>

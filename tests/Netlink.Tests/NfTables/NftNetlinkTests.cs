@@ -160,6 +160,24 @@ public sealed class NftNetlinkTests : IDisposable
     }
 
     [Fact]
+    public void A_reader_that_gives_up_in_the_middle_of_a_dump_does_not_spoil_the_next_one()
+    {
+        _batch.AddTable(Scratch);
+        _batch.AddSet(Addresses);
+        Span<byte> key = stackalloc byte[4];
+        for (var number = 0; number < 20_000; number++)
+        {
+            BinaryPrimitives.WriteInt32BigEndian(key, number);
+            _batch.AddElement(Addresses, key);
+        }
+
+        Commit();
+
+        Assert.Throws<NotSupportedException>(() => _nft.ReadElements(Addresses, new GivesUp()));
+        Assert.Equal(20_000, _nft.GetElements(Addresses).Count);
+    }
+
+    [Fact]
     public void Elements_are_found_by_their_keys()
     {
         _batch.AddTable(Scratch);
@@ -356,6 +374,15 @@ public sealed class NftNetlinkTests : IDisposable
     {
         _nft.Commit(_batch);
         _batch.Reset();
+    }
+
+    private sealed class GivesUp : INftElementTarget
+    {
+        public void Begin()
+        {
+        }
+
+        public bool Add(NftElementView element) => throw new NotSupportedException();
     }
 
     private sealed class CountingTarget : INftElementTarget
