@@ -12,7 +12,7 @@ public sealed record CtEntry(CtTuple Original, CtTuple Reply)
     /// <summary>What is known about it.</summary>
     public CtStatus Status { get; init; }
 
-    /// <summary>The kernel's number for it. A later connection with the same addresses has another.</summary>
+    /// <summary>The kernel's number for it: a hash of its addresses and its place in memory (<c>nf_ct_get_id()</c>).</summary>
     public uint Id { get; init; }
 
     /// <summary>The connection mark.</summary>

@@ -38,7 +38,10 @@ public sealed class CtNetlink : IDisposable
                 CtEntry.TryParse(message, out entry) && filter.Matches(entry));
     }
 
-    /// <summary>Deletes connections, each by its addresses and its number, so that a later one with the same addresses stays.</summary>
+    /// <summary>
+    /// Deletes connections, each by its addresses and its number: a later one with the same addresses stays, unless the kernel
+    /// happens to keep it at the same place in memory.
+    /// </summary>
     /// <returns>What was refused, without those that had gone already.</returns>
     /// <exception cref="NetlinkException">The socket failed.</exception>
     public ImmutableArray<NetlinkError> Delete(IEnumerable<CtEntry> entries)

@@ -55,7 +55,12 @@ public sealed class NetlinkConnection : IDisposable
     /// <summary>Sends all messages, many a system call.</summary>
     /// <returns>Those that were refused, in order; the others are carried out.</returns>
     /// <exception cref="NetlinkException">The socket failed.</exception>
-    public ImmutableArray<NetlinkError> TryExecute(NetlinkWriter requests)
+    public ImmutableArray<NetlinkError> TryExecute(NetlinkWriter requests) => TryExecute(requests, null);
+
+    /// <inheritdoc cref="TryExecute(NetlinkWriter)"/>
+    /// <param name="requests">The messages.</param>
+    /// <param name="reply">Takes what they are answered with, other than acknowledgements.</param>
+    internal ImmutableArray<NetlinkError> TryExecute(NetlinkWriter requests, NetlinkReply? reply)
     {
         ArgumentNullException.ThrowIfNull(requests);
         ImmutableArray<NetlinkError>.Builder? errors = null;
@@ -67,7 +72,7 @@ public sealed class NetlinkConnection : IDisposable
             var first = _sequence + 1;
             Number(rest[..length], acknowledgeLast: true);
             _transport.Send(rest[..length]);
-            AwaitAcknowledgement(first, _sequence, index, rest[..length], isTransaction: false, ref errors);
+            AwaitAcknowledgement(first, _sequence, index, rest[..length], isTransaction: false, reply, ref errors);
             rest = rest[length..];
             index += count;
         }
@@ -89,7 +94,7 @@ public sealed class NetlinkConnection : IDisposable
         var first = _sequence + 1;
         Number(messages, acknowledgeLast: false);
         _transport.Send(messages);
-        AwaitAcknowledgement(first, first + (uint)lastAcknowledged, 0, messages, isTransaction: true, ref errors);
+        AwaitAcknowledgement(first, first + (uint)lastAcknowledged, 0, messages, isTransaction: true, null, ref errors);
         return errors?.ToImmutable() ?? [];
     }
 
@@ -138,12 +143,20 @@ public sealed class NetlinkConnection : IDisposable
             var interrupted = false;
             NetlinkError? refused;
             bool done;
-            do
+            try
             {
-                done = ReceiveAnswers(message, parser, items, out refused, out var inconsistent);
-                interrupted |= inconsistent;
+                do
+                {
+                    done = ReceiveAnswers(message, parser, items, out refused, out var inconsistent);
+                    interrupted |= inconsistent;
+                }
+                while (!done);
             }
-            while (!done);
+            catch
+            {
+                SkipAnswers();
+                throw;
+            }
 
             if (refused is not null && refused.Errno is not (Errno.EINTR or Errno.EAGAIN))
             {
@@ -228,6 +241,7 @@ public sealed class NetlinkConnection : IDisposable
         int firstIndex,
         ReadOnlySpan<byte> sent,
         bool isTransaction,
+        NetlinkReply? reply,
         ref ImmutableArray<NetlinkError>.Builder? errors)
     {
         var acknowledged = false;
@@ -257,8 +271,14 @@ public sealed class NetlinkConnection : IDisposable
             {
                 // What is older answers a request that was given up.
                 var position = message.Sequence - first;
-                if (message.Type != NLMSG_ERROR || position > last - first)
+                if (position > last - first)
                 {
+                    continue;
+                }
+
+                if (message.Type != NLMSG_ERROR)
+                {
+                    reply?.Invoke(message);
                     continue;
                 }
 
@@ -308,6 +328,24 @@ public sealed class NetlinkConnection : IDisposable
         }
 
         return done;
+    }
+
+    /// <summary>
+    /// Takes the rest of a dump whose reader gave up, for the kernel refuses another one (<c>EBUSY</c>) as long as there is some.
+    /// Each receive call makes the kernel queue the next part, so none is waited for.
+    /// </summary>
+    private void SkipAnswers()
+    {
+        try
+        {
+            while (_transport.Receive(_buffer, wait: false) > 0)
+            {
+            }
+        }
+        catch (Exception exception) when (exception is NetlinkException or NetlinkFormatException)
+        {
+            // The failure that is being reported is the first one.
+        }
     }
 
     /// <summary>Reads <c>struct nlmsgerr</c>, or the same without a copied header in <c>NLMSG_DONE</c>.</summary>

@@ -127,7 +127,10 @@ public sealed class NftNetlink : IDisposable
         return list.Elements;
     }
 
-    /// <summary>Reads the elements of a set or map without an object for each.</summary>
+    /// <summary>
+    /// Reads the elements of a set or map without an object for each. The kernel begins at the front of the set for each 32 KiB
+    /// that it sends, so the time grows with the square of the number: some 10 s for 250,000. <see cref="FindElements"/> does not.
+    /// </summary>
     /// <exception cref="NetlinkException">The kernel refused; <c>ENOENT</c>: there is no such set.</exception>
     public void ReadElements(NftSet set, INftElementTarget target)
     {
@@ -151,6 +154,40 @@ public sealed class NftNetlink : IDisposable
                 target.Begin();
             },
             () => complete);
+    }
+
+    /// <summary><c>get element</c>: reads those elements of a set or map that have one of these keys.</summary>
+    /// <param name="set">The set.</param>
+    /// <param name="keys">The keys, one behind the other.</param>
+    /// <param name="target">Takes the elements that are there; it is begun once.</param>
+    /// <exception cref="NetlinkException">The kernel refused; a key that is not there is no error.</exception>
+    public void FindElements(NftSet set, ReadOnlySpan<byte> keys, INftElementTarget target)
+    {
+        ArgumentNullException.ThrowIfNull(set);
+        ArgumentNullException.ThrowIfNull(target);
+        target.Begin();
+        _writer.Reset();
+        for (; !keys.IsEmpty; keys = keys[set.KeyType.Size..])
+        {
+            _writer.BeginMessage(MessageType(NFT_MSG_GETSETELEM), 0);
+            _writer.Fixed(new nfgenmsg { nfgen_family = (byte)set.Table.Family });
+            _writer.String(NFTA_SET_ELEM_LIST_TABLE, set.Table.Name);
+            _writer.String(NFTA_SET_ELEM_LIST_SET, set.Name);
+            using (_writer.Nested(NFTA_SET_ELEM_LIST_ELEMENTS))
+            using (_writer.Nested(NFTA_LIST_ELEM))
+            using (_writer.Nested(NFTA_SET_ELEM_KEY))
+            {
+                _writer.Attribute(NFTA_DATA_VALUE, keys[..set.KeyType.Size]);
+            }
+
+            _writer.EndMessage();
+        }
+
+        var errors = _connection.TryExecute(_writer, message => NftElementView.ReadAll(message, target));
+        if (errors.FirstOrDefault(static error => error.Errno != Errno.ENOENT) is { } error)
+        {
+            throw new NetlinkException(error);
+        }
     }
 
     /// <summary>Closes the socket.</summary>

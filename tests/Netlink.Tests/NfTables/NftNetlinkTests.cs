@@ -160,6 +160,49 @@ public sealed class NftNetlinkTests : IDisposable
     }
 
     [Fact]
+    public void A_reader_that_gives_up_in_the_middle_of_a_dump_does_not_spoil_the_next_one()
+    {
+        _batch.AddTable(Scratch);
+        _batch.AddSet(Addresses);
+        Span<byte> key = stackalloc byte[4];
+        for (var number = 0; number < 20_000; number++)
+        {
+            BinaryPrimitives.WriteInt32BigEndian(key, number);
+            _batch.AddElement(Addresses, key);
+        }
+
+        Commit();
+
+        Assert.Throws<NotSupportedException>(() => _nft.ReadElements(Addresses, new GivesUp()));
+        Assert.Equal(20_000, _nft.GetElements(Addresses).Count);
+    }
+
+    [Fact]
+    public void Elements_are_found_by_their_keys()
+    {
+        _batch.AddTable(Scratch);
+        _batch.AddSet(Ports);
+        var keys = new byte[8 * 5_000];
+        for (var number = 0; number < 5_000; number++)
+        {
+            BinaryPrimitives.WriteInt32BigEndian(keys.AsSpan(number * 8), number);
+            if (number % 2 == 0)
+            {
+                _batch.AddElement(Ports, keys.AsSpan(number * 8, 8), Target("10.0.0.7", 80));
+            }
+        }
+
+        Commit();
+
+        var found = new CountingTarget();
+        _nft.FindElements(Ports, keys, found);
+        Assert.Equal(Enumerable.Range(0, 2_500).Select(number => number * 2), found.Keys.Order());
+        _nft.FindElements(Ports, [], found);
+        Assert.Empty(found.Keys);
+        Assert.Equal(Errno.EINVAL, Assert.Throws<NetlinkException>(() => _nft.FindElements(Addresses with { Name = "ports" }, [1, 2, 3, 4], found)).ErrorNumber);
+    }
+
+    [Fact]
     public void A_refused_element_is_named_and_nothing_of_its_batch_is_carried_out()
     {
         _batch.AddTable(Scratch);
@@ -331,6 +374,15 @@ public sealed class NftNetlinkTests : IDisposable
     {
         _nft.Commit(_batch);
         _batch.Reset();
+    }
+
+    private sealed class GivesUp : INftElementTarget
+    {
+        public void Begin()
+        {
+        }
+
+        public bool Add(NftElementView element) => throw new NotSupportedException();
     }
 
     private sealed class CountingTarget : INftElementTarget
