@@ -1,0 +1,164 @@
+namespace ProxyFramework.Backends.Nftables.Layout;
+
+/// <summary>Translates a service port into the elements that make the kernel do it. Pure: the same input gives the same elements.</summary>
+internal sealed class ElementLayout(SlotTables slots)
+{
+    private static readonly TrafficOrigin[] Origins = [TrafficOrigin.Outside, TrafficOrigin.LocalPod, TrafficOrigin.Node];
+
+    /// <summary>Adds the elements of a service port, each key once but for shared sets.</summary>
+    public void Add(ServicePort service, List<Element> elements)
+    {
+        var cluster = new Group(service.Cluster);
+        var local = new Group(service.Local);
+        foreach (ref readonly var frontend in service.Frontends.AsSpan())
+        {
+            var key = FrontendKey.Of(service, frontend);
+            AddOrigins(frontend, key, elements);
+            AddSources(frontend, key, elements);
+            if (UsesPolicy(frontend, TrafficPolicy.Cluster))
+            {
+                AddGroup(service, frontend, key, TrafficPolicy.Cluster, ref cluster, elements);
+            }
+
+            if (UsesPolicy(frontend, TrafficPolicy.Local))
+            {
+                AddGroup(service, frontend, key, TrafficPolicy.Local, ref local, elements);
+            }
+
+            if (frontend.Kind == FrontendKind.ClusterIP)
+            {
+                elements.Add(new(new(new(SetKind.ClusterIPs), new(frontend.Address, default, 0))));
+            }
+        }
+
+        AddHairpin(service, elements);
+    }
+
+    private static bool UsesPolicy(in Frontend frontend, TrafficPolicy policy) =>
+        frontend.Outside.Policy == policy || frontend.LocalPod.Policy == policy || frontend.Node.Policy == policy;
+
+    private static void AddOrigins(in Frontend frontend, FrontendKey key, List<Element> elements)
+    {
+        var isNodePort = frontend.Kind == FrontendKind.NodePort;
+        foreach (var origin in Origins)
+        {
+            var route = frontend.RouteFrom(origin);
+            if (route.Policy == TrafficPolicy.Local)
+            {
+                elements.Add(new(new(new(SetKind.Local, isNodePort, Origin: origin), key)));
+            }
+
+            if (route.Masquerade)
+            {
+                elements.Add(new(new(new(SetKind.Masquerade, isNodePort, Origin: origin), key)));
+            }
+        }
+    }
+
+    private static void AddSources(in Frontend frontend, FrontendKey key, List<Element> elements)
+    {
+        if (frontend.SourceRanges.IsDefault)
+        {
+            return;
+        }
+
+        var isNodePort = frontend.Kind == FrontendKind.NodePort;
+        elements.Add(new(new(new(SetKind.Restricted, isNodePort), key)));
+
+        // The kernel refuses overlapping elements of an interval set, and one inside another adds nothing.
+        var ranges = frontend.SourceRanges;
+        for (var i = 0; i < ranges.Length; i++)
+        {
+            if (ranges[i].Family == key.Address.Family && !IsCovered(ranges[i], i, ranges.AsSpan()))
+            {
+                elements.Add(new(new(new(SetKind.Allowed, isNodePort), key, Source: ranges[i])));
+            }
+        }
+    }
+
+    private static bool IsCovered(InetPrefix range, int position, ReadOnlySpan<InetPrefix> ranges)
+    {
+        for (var i = 0; i < ranges.Length; i++)
+        {
+            if (i != position && ranges[i].Contains(range.Address)
+                && (ranges[i].Length < range.Length || (ranges[i].Length == range.Length && i < position)))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static void AddHairpin(ServicePort service, List<Element> elements)
+    {
+        foreach (ref readonly var endpoint in service.Cluster.Endpoints.AsSpan())
+        {
+            if (endpoint.IsLocal)
+            {
+                elements.Add(new(new(new(SetKind.Hairpin), new(endpoint.Address, default, 0))));
+            }
+        }
+
+        // Counted as often as it is wanted, so an endpoint in both groups may come twice.
+        if (!ReferenceEquals(service.Local, service.Cluster))
+        {
+            foreach (ref readonly var endpoint in service.Local.Endpoints.AsSpan())
+            {
+                if (endpoint.IsLocal)
+                {
+                    elements.Add(new(new(new(SetKind.Hairpin), new(endpoint.Address, default, 0))));
+                }
+            }
+        }
+    }
+
+    private void AddGroup(
+        ServicePort service, in Frontend frontend, FrontendKey key, TrafficPolicy policy, ref Group group, List<Element> elements)
+    {
+        var isNodePort = frontend.Kind == FrontendKind.NodePort;
+        if (group.Endpoints.Verdict != Verdict.Forward)
+        {
+            var kind = group.Endpoints.Verdict == Verdict.Reject ? SetKind.Reject : SetKind.Drop;
+            elements.Add(new(new(new(kind, isNodePort, policy), key)));
+            return;
+        }
+
+        var table = group.Table ??= slots.For(service, group.Endpoints);
+        var endpoints = group.Endpoints.Endpoints;
+        var slotClass = new SlotClass(
+            (ushort)table.Slots.Length,
+            table.Selector == SlotSelector.RoundRobin ? SlotSelector.Random : table.Selector,
+            service.AffinityTimeoutSeconds);
+        elements.Add(new(new(new(SetKind.Class, isNodePort, policy, Class: slotClass), key)));
+        if (service.AffinityTimeoutSeconds == 0)
+        {
+            for (var slot = 0; slot < table.Slots.Length; slot++)
+            {
+                var endpoint = endpoints[table.Slots[slot]];
+                elements.Add(new(new(new(SetKind.Endpoints, isNodePort, policy), key, (uint)slot), new(endpoint.Address, endpoint.Port)));
+            }
+
+            return;
+        }
+
+        var ids = group.Ids ??= EndpointIds.Assign(endpoints);
+        for (var i = 0; i < ids.Length; i++)
+        {
+            elements.Add(new(new(new(SetKind.AffinityEndpoints, isNodePort, policy), key, ids[i]), new(endpoints[i].Address, endpoints[i].Port)));
+        }
+
+        for (var slot = 0; slot < table.Slots.Length; slot++)
+        {
+            elements.Add(new(new(new(SetKind.AffinitySlots, isNodePort, policy), key, (uint)slot), new(default, 0, ids[table.Slots[slot]])));
+        }
+    }
+
+    /// <summary>A group and what is computed once for all frontends that use it.</summary>
+    private struct Group(EndpointGroup endpoints)
+    {
+        public EndpointGroup Endpoints = endpoints;
+        public SlotTable? Table;
+        public uint[]? Ids;
+    }
+}

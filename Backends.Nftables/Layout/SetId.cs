@@ -1,0 +1,135 @@
+using System.Globalization;
+
+namespace ProxyFramework.Backends.Nftables.Layout;
+
+/// <summary>What a set or map of our tables holds.</summary>
+internal enum SetKind : byte
+{
+    /// <summary>Frontends whose group has a certain number of slots, selector and affinity.</summary>
+    Class,
+
+    /// <summary>Frontends whose connections are refused with an answer.</summary>
+    Reject,
+
+    /// <summary>Frontends whose connections are discarded.</summary>
+    Drop,
+
+    /// <summary>Frontends where connections of one origin use the Local group.</summary>
+    Local,
+
+    /// <summary>Frontends where connections of one origin are masqueraded.</summary>
+    Masquerade,
+
+    /// <summary>Frontends with source ranges.</summary>
+    Restricted,
+
+    /// <summary>The sources that such frontends let in.</summary>
+    Allowed,
+
+    /// <summary>Frontend and slot → endpoint.</summary>
+    Endpoints,
+
+    /// <summary>Frontend and slot → id of an endpoint.</summary>
+    AffinitySlots,
+
+    /// <summary>Frontend and id of an endpoint → endpoint.</summary>
+    AffinityEndpoints,
+
+    /// <summary>Client and frontend → id of an endpoint; the kernel's rules fill it.</summary>
+    Affinity,
+
+    /// <summary>All cluster IPs, whose other ports are refused.</summary>
+    ClusterIPs,
+
+    /// <summary>Source and destination of connections from a local endpoint to itself.</summary>
+    Hairpin,
+
+    /// <summary>The addresses at which node ports are reached.</summary>
+    NodePortAddresses,
+
+    /// <summary>The ranges of pods' addresses.</summary>
+    PodRanges,
+}
+
+/// <summary>
+/// Identifies a set or map within the table of one family. How many there are depends on the kinds of services in use, never on
+/// their number: that is what keeps an update's cost in the kernel independent of it.
+/// </summary>
+/// <param name="Kind">What it holds.</param>
+/// <param name="IsNodePort">Whether its keys are those of node ports, without an address.</param>
+/// <param name="Policy">The group that it belongs to, where the kind goes by group.</param>
+/// <param name="Origin">The origin that it belongs to, where the kind goes by origin.</param>
+/// <param name="Class">What the members of a class have in common; the default for other kinds.</param>
+internal readonly record struct SetId(
+    SetKind Kind, bool IsNodePort = false, TrafficPolicy Policy = default, TrafficOrigin Origin = default, SlotClass Class = default)
+{
+    /// <summary>Whether several service ports can want the same element, so that uses must be counted.</summary>
+    public bool IsShared => Kind is SetKind.ClusterIPs or SetKind.Hairpin;
+
+    /// <summary>Whether an element maps its key to something.</summary>
+    public bool IsMap => Kind is SetKind.Endpoints or SetKind.AffinitySlots or SetKind.AffinityEndpoints or SetKind.Affinity;
+
+    /// <summary>Whether elements carry the name of their service port as a comment.</summary>
+    public bool HasComments => Kind is SetKind.Class or SetKind.Reject or SetKind.Drop;
+
+    /// <summary>The name in the kernel. Built anew each time: callers on hot paths keep it.</summary>
+    public string Name
+    {
+        get
+        {
+            var prefix = IsNodePort ? "nodeport-" : "";
+            return Kind switch
+            {
+                SetKind.Class => $"{prefix}{PolicyName}-{Class.Name}",
+                SetKind.Reject => $"{prefix}{PolicyName}-reject",
+                SetKind.Drop => $"{prefix}{PolicyName}-drop",
+                SetKind.Local => $"{prefix}local-from-{OriginName}",
+                SetKind.Masquerade => $"{prefix}masquerade-from-{OriginName}",
+                SetKind.Restricted => $"{prefix}restricted",
+                SetKind.Allowed => $"{prefix}allowed",
+                SetKind.Endpoints => $"{prefix}endpoints-{PolicyName}",
+                SetKind.AffinitySlots => $"{prefix}affinity-slots-{PolicyName}",
+                SetKind.AffinityEndpoints => $"{prefix}affinity-endpoints-{PolicyName}",
+                SetKind.Affinity => $"{prefix}affinity",
+                SetKind.ClusterIPs => "cluster-ips",
+                SetKind.Hairpin => "hairpin",
+                SetKind.NodePortAddresses => "nodeport-addresses",
+                SetKind.PodRanges => "pod-ranges",
+                _ => throw new InvalidOperationException($"set kind {Kind} has no name"),
+            };
+        }
+    }
+
+    private string PolicyName => Policy == TrafficPolicy.Local ? "local" : "cluster";
+
+    private string OriginName => Origin switch
+    {
+        TrafficOrigin.LocalPod => "pod",
+        TrafficOrigin.Node => "node",
+        _ => "outside",
+    };
+}
+
+/// <summary>What decides which chain picks an endpoint: all services that agree in it share that chain.</summary>
+/// <param name="Slots">The number of slots, 1 or more.</param>
+/// <param name="Selector">How a connection finds its slot; round robin is random here, for the kernel's counter would be common to all services of the class.</param>
+/// <param name="AffinitySeconds">The affinity timeout; 0 for none.</param>
+internal readonly record struct SlotClass(ushort Slots, SlotSelector Selector, int AffinitySeconds)
+{
+    /// <summary>The part of names that tells classes apart, such as <c>5</c> or <c>7-sourcehash-affinity-10800</c>.</summary>
+    public string Name
+    {
+        get
+        {
+            var selector = Selector switch
+            {
+                SlotSelector.SourceHash => "-sourcehash",
+                SlotSelector.ConnectionHash => "-connectionhash",
+                _ => "",
+            };
+            return AffinitySeconds == 0
+                ? string.Create(CultureInfo.InvariantCulture, $"{Slots}{selector}")
+                : string.Create(CultureInfo.InvariantCulture, $"{Slots}{selector}-affinity-{AffinitySeconds}");
+        }
+    }
+}

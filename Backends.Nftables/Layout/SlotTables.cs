@@ -1,0 +1,35 @@
+namespace ProxyFramework.Backends.Nftables.Layout;
+
+/// <summary>
+/// Finds the slots of a group: by the service's scheduler, else by the mode's default, else one slot an endpoint chosen at random.
+/// </summary>
+internal sealed class SlotTables(ISchedulerCatalog schedulers, string? defaultScheduler)
+{
+    /// <summary>The most slots a group is cut into; a group with more endpoints has one slot for each.</summary>
+    public const int MaxSlots = 1024;
+
+    /// <summary>The slots of a group that forwards.</summary>
+    public SlotTable For(ServicePort service, EndpointGroup group)
+    {
+        var scheduler = SlotScheduler(service.Scheduler) ?? SlotScheduler(defaultScheduler);
+        var count = group.Endpoints.Length;
+        return scheduler?.BuildSlots(group.Endpoints, Math.Max(MaxSlots, count)) ?? new SlotTable([.. Enumerable.Range(0, count).Select(i => (ushort)i)], SlotSelector.Random);
+    }
+
+    /// <summary>What the operator should know where the scheduler asked for cannot be honoured; null where it can.</summary>
+    public string? NoticeFor(ServicePort service)
+    {
+        var wanted = service.Scheduler ?? defaultScheduler;
+        if (wanted is null || SlotScheduler(wanted) is not null)
+        {
+            return null;
+        }
+
+        var instead = SlotScheduler(defaultScheduler)?.Name ?? "random";
+        return schedulers.Find(wanted) is null
+            ? $"scheduler '{wanted}' is not known (there are: {string.Join(", ", schedulers.Names)}); '{instead}' is used"
+            : $"scheduler '{wanted}' cannot be written as a table of slots, which mode nftables needs; '{instead}' is used";
+    }
+
+    private ISlotScheduler? SlotScheduler(string? name) => name is null ? null : schedulers.Find(name) as ISlotScheduler;
+}

@@ -1,0 +1,74 @@
+namespace ProxyFramework.Backends.Nftables.Layout;
+
+/// <summary>A part of a rule, in the words of this layout. It is lowered to kernel expressions when a transaction is written.</summary>
+internal abstract record Statement
+{
+    /// <summary>The connection's frontend key is in the set: <c>ip daddr . meta l4proto . th dport @set</c>.</summary>
+    public sealed record MatchFrontend(SetId Set) : Statement;
+
+    /// <summary>The frontend key with the source is not in the set: <c>… . ip saddr != @set</c>.</summary>
+    public sealed record MatchForbiddenSource(SetId Set) : Statement;
+
+    /// <summary><c>ip daddr @set</c>.</summary>
+    public sealed record MatchDestination(SetId Set) : Statement;
+
+    /// <summary><c>ip saddr @set</c>.</summary>
+    public sealed record MatchSource(SetId Set) : Statement;
+
+    /// <summary><c>ct status dnat ip saddr . ip daddr @set</c>.</summary>
+    public sealed record MatchHairpin(SetId Set) : Statement;
+
+    /// <summary><c>iifname</c>, or its beginning.</summary>
+    public sealed record MatchInterface(string Name, bool IsPrefix) : Statement;
+
+    /// <summary><c>meta l4proto</c>.</summary>
+    public sealed record MatchProtocol(TransportProtocol Protocol) : Statement;
+
+    /// <summary>The packet carries the masquerade bit.</summary>
+    public sealed record MatchMark(uint Bit) : Statement;
+
+    /// <summary><c>meta mark set mark or bit</c>.</summary>
+    public sealed record SetMark(uint Bit) : Statement;
+
+    /// <summary><c>meta mark set mark and not bit</c>.</summary>
+    public sealed record ClearMark(uint Bit) : Statement;
+
+    /// <summary><c>goto</c>.</summary>
+    public sealed record Goto(string Chain) : Statement;
+
+    /// <summary><c>jump</c>.</summary>
+    public sealed record Jump(string Chain) : Statement;
+
+    /// <summary><c>drop</c>.</summary>
+    public sealed record Drop : Statement;
+
+    /// <summary><c>reject with tcp reset</c>.</summary>
+    public sealed record RejectWithReset : Statement;
+
+    /// <summary><c>reject with icmp port-unreachable</c>, or ICMPv6's.</summary>
+    public sealed record RejectPortUnreachable : Statement;
+
+    /// <summary><c>masquerade fully-random</c>.</summary>
+    public sealed record Masquerade : Statement;
+
+    /// <summary><c>dnat to</c> what the map has for the frontend key and a slot of the class.</summary>
+    public sealed record DnatToSlot(SetId Map, SlotClass Class) : Statement;
+
+    /// <summary><c>meta priority set 0</c>: the priority carries the endpoint's id through a chain, for registers end with a rule.</summary>
+    public sealed record ForgetId : Statement;
+
+    /// <summary><c>meta priority set</c> what the affinity map has for client and frontend key.</summary>
+    public sealed record RecallId(SetId Map) : Statement;
+
+    /// <summary><c>meta priority set</c> what the map has for the frontend key and a slot of the class.</summary>
+    public sealed record PickId(SetId Map, SlotClass Class) : Statement;
+
+    /// <summary><c>update @map { client . frontend key timeout : meta priority }</c>.</summary>
+    public sealed record RememberId(SetId Map, int TimeoutSeconds) : Statement;
+
+    /// <summary><c>delete @map { client . frontend key : meta priority }</c>.</summary>
+    public sealed record ForgetClient(SetId Map) : Statement;
+
+    /// <summary><c>dnat to</c> what the map has for the frontend key and the id in the priority; where it has nothing, the rule ends.</summary>
+    public sealed record DnatToId(SetId Map) : Statement;
+}
