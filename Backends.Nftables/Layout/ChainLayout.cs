@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using ProxyFramework.Netlink.NfTables;
 using static ProxyFramework.Backends.Nftables.Layout.Statement;
 
 namespace ProxyFramework.Backends.Nftables.Layout;
@@ -8,8 +9,15 @@ namespace ProxyFramework.Backends.Nftables.Layout;
 /// services: a connection's first packet passes a rule for each class, later packets pass none.
 /// </summary>
 /// <param name="masqueradeBit">The packet mark bit between the decision to masquerade and postrouting.</param>
-internal sealed class ChainLayout(uint masqueradeBit)
+/// <param name="dropsInvalid">Whether packets of endpoints that connection tracking cannot place are discarded.</param>
+internal sealed class ChainLayout(uint masqueradeBit, bool dropsInvalid)
 {
+    /// <summary>
+    /// Five before <c>srcnat</c>: before a CNI plugin's own masquerading, for the first nat rule that applies to a connection ends
+    /// it, and replies to service traffic must come back here.
+    /// </summary>
+    private const int BeforeSourceNat = NftBaseChain.SourceNatPriority - 5;
+
     // "reject" is a word of the nft language: a listing with a chain of that name could not be loaded again.
     private const string RefuseName = "refuse";
 
@@ -25,6 +33,7 @@ internal sealed class ChainLayout(uint masqueradeBit)
         yield return new(SetKind.Hairpin);
         yield return new(SetKind.NodePortAddresses);
         yield return new(SetKind.PodRanges);
+        yield return new(SetKind.EndpointAddresses);
         foreach (var isNodePort in AddressThenNodePort)
         {
             yield return new(SetKind.Restricted, isNodePort);
@@ -71,13 +80,25 @@ internal sealed class ChainLayout(uint masqueradeBit)
             }
         }
 
-        yield return new("prerouting", Hook.Prerouting, FromNetwork(pods));
-        yield return new("output", Hook.Output, [[new Goto(FromName(false, TrafficOrigin.Node))]]);
-        yield return new("postrouting", Hook.Postrouting,
+        yield return new(
+            "prerouting", new(NftBaseChain.Nat, NftHook.PreRouting, NftBaseChain.DestinationNatPriority), FromNetwork(pods));
+        yield return new(
+            "output",
+            new(NftBaseChain.Nat, NftHook.Output, NftBaseChain.DestinationNatPriority),
+            [[new Goto(FromName(false, TrafficOrigin.Node))]]);
+        yield return new("postrouting", new(NftBaseChain.Nat, NftHook.PostRouting, BeforeSourceNat),
         [
             [new MatchHairpin(new(SetKind.Hairpin)), new Masquerade()],
             [new MatchMark(masqueradeBit), new ClearMark(masqueradeBit), new Masquerade()],
         ]);
+        if (dropsInvalid)
+        {
+            // A packet that connection tracking cannot place is not translated back; the client would answer it with a reset.
+            yield return new("invalid", new(NftBaseChain.Filter, NftHook.PreRouting, NftBaseChain.ManglePriority),
+            [
+                [new MatchInvalid(), new MatchProtocol(TransportProtocol.Tcp), new MatchSource(new(SetKind.EndpointAddresses)), new Drop()],
+            ]);
+        }
     }
 
     private static string PickName(SetId set) => $"pick-{set.Name}";
@@ -113,6 +134,8 @@ internal sealed class ChainLayout(uint masqueradeBit)
             [new ForgetClient(affinity)],
             [new PickId(set with { Kind = SetKind.AffinitySlots, Class = default }, slotClass)],
             [remember, toEndpoint],
+            // Only where the map of clients is full.
+            [toEndpoint],
         ]);
     }
 

@@ -3,16 +3,17 @@ using System.Runtime.InteropServices;
 namespace ProxyFramework.Backends.Nftables.Layout;
 
 /// <summary>
-/// The elements to delete and to add so that what one change set wants is in force. A value that changes is a deletion and an
-/// addition of the same key, which one transaction makes a replacement without a moment in between. Reused; not thread-safe.
+/// The difference between what a service port had in force and what it is to have, where the kernel has what we believe. Reused;
+/// not thread-safe.
 /// </summary>
-internal sealed class ElementDiff(ElementLayout layout, ElementUses uses)
+internal sealed class ElementDiff(ElementLayout layout, ElementUses uses) : IElementDiff
 {
     private readonly List<Element> _before = [];
     private readonly List<Element> _after = [];
     private readonly Dictionary<ElementKey, ElementValue> _old = [];
 
     /// <summary>The elements of a change; shared ones are counted and appear only where the first use comes or the last goes.</summary>
+    /// <inheritdoc/>
     public void Compute(in ServicePortChange change, List<Element> deletions, List<Element> additions)
     {
         _before.Clear();

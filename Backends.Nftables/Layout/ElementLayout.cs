@@ -31,7 +31,7 @@ internal sealed class ElementLayout(SlotTables slots)
             }
         }
 
-        AddHairpin(service, elements);
+        AddEndpointAddresses(service, elements);
     }
 
     private static bool UsesPolicy(in Frontend frontend, TrafficPolicy policy) =>
@@ -90,25 +90,29 @@ internal sealed class ElementLayout(SlotTables slots)
         return false;
     }
 
-    private static void AddHairpin(ServicePort service, List<Element> elements)
+    /// <summary>What is kept for addresses of endpoints. Counted as often as it is wanted, so an endpoint in both groups may come twice.</summary>
+    private static void AddEndpointAddresses(ServicePort service, List<Element> elements)
     {
-        foreach (ref readonly var endpoint in service.Cluster.Endpoints.AsSpan())
-        {
-            if (endpoint.IsLocal)
-            {
-                elements.Add(new(new(new(SetKind.Hairpin), new(endpoint.Address, default, 0))));
-            }
-        }
-
-        // Counted as often as it is wanted, so an endpoint in both groups may come twice.
+        AddEndpointAddresses(service.Protocol, service.Cluster, elements);
         if (!ReferenceEquals(service.Local, service.Cluster))
         {
-            foreach (ref readonly var endpoint in service.Local.Endpoints.AsSpan())
+            AddEndpointAddresses(service.Protocol, service.Local, elements);
+        }
+    }
+
+    private static void AddEndpointAddresses(TransportProtocol protocol, EndpointGroup group, List<Element> elements)
+    {
+        foreach (ref readonly var endpoint in group.Endpoints.AsSpan())
+        {
+            var key = new FrontendKey(endpoint.Address, default, 0);
+            if (endpoint.IsLocal)
             {
-                if (endpoint.IsLocal)
-                {
-                    elements.Add(new(new(new(SetKind.Hairpin), new(endpoint.Address, default, 0))));
-                }
+                elements.Add(new(new(new(SetKind.Hairpin), key)));
+            }
+
+            if (protocol == TransportProtocol.Tcp)
+            {
+                elements.Add(new(new(new(SetKind.EndpointAddresses), key)));
             }
         }
     }
@@ -128,7 +132,7 @@ internal sealed class ElementLayout(SlotTables slots)
         var endpoints = group.Endpoints.Endpoints;
         var slotClass = new SlotClass(
             (ushort)table.Slots.Length,
-            table.Selector == SlotSelector.RoundRobin ? SlotSelector.Random : table.Selector,
+            SelectorOf(table),
             service.AffinityTimeoutSeconds);
         elements.Add(new(new(new(SetKind.Class, isNodePort, policy, Class: slotClass), key)));
         if (service.AffinityTimeoutSeconds == 0)
@@ -153,6 +157,10 @@ internal sealed class ElementLayout(SlotTables slots)
             elements.Add(new(new(new(SetKind.AffinitySlots, isNodePort, policy), key, (uint)slot), new(default, 0, ids[table.Slots[slot]])));
         }
     }
+
+    /// <summary>Round robin is random here, for the kernel's counter would be common to all services of the class; one slot needs no hash.</summary>
+    private static SlotSelector SelectorOf(SlotTable table) =>
+        table.Slots.Length == 1 || table.Selector == SlotSelector.RoundRobin ? SlotSelector.Random : table.Selector;
 
     /// <summary>A group and what is computed once for all frontends that use it.</summary>
     private struct Group(EndpointGroup endpoints)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 
 namespace ProxyFramework.Backends.Nftables.Layout;
 
@@ -49,6 +50,9 @@ internal enum SetKind : byte
 
     /// <summary>The ranges of pods' addresses.</summary>
     PodRanges,
+
+    /// <summary>The addresses of all endpoints that are reached over TCP.</summary>
+    EndpointAddresses,
 }
 
 /// <summary>
@@ -60,11 +64,11 @@ internal enum SetKind : byte
 /// <param name="Policy">The group that it belongs to, where the kind goes by group.</param>
 /// <param name="Origin">The origin that it belongs to, where the kind goes by origin.</param>
 /// <param name="Class">What the members of a class have in common; the default for other kinds.</param>
-internal readonly record struct SetId(
+internal readonly partial record struct SetId(
     SetKind Kind, bool IsNodePort = false, TrafficPolicy Policy = default, TrafficOrigin Origin = default, SlotClass Class = default)
 {
     /// <summary>Whether several service ports can want the same element, so that uses must be counted.</summary>
-    public bool IsShared => Kind is SetKind.ClusterIPs or SetKind.Hairpin;
+    public bool IsShared => Kind is SetKind.ClusterIPs or SetKind.Hairpin or SetKind.EndpointAddresses;
 
     /// <summary>Whether an element maps its key to something.</summary>
     public bool IsMap => Kind is SetKind.Endpoints or SetKind.AffinitySlots or SetKind.AffinityEndpoints or SetKind.Affinity;
@@ -95,10 +99,37 @@ internal readonly record struct SetId(
                 SetKind.Hairpin => "hairpin",
                 SetKind.NodePortAddresses => "nodeport-addresses",
                 SetKind.PodRanges => "pod-ranges",
+                SetKind.EndpointAddresses => "endpoint-addresses",
                 _ => throw new InvalidOperationException($"set kind {Kind} has no name"),
             };
         }
     }
+
+    /// <summary>Reads the name of a class; the inverse of <see cref="Name"/>.</summary>
+    public static bool TryParseClass(string name, out SetId id)
+    {
+        id = default;
+        var match = ClassName.Match(name);
+        if (!match.Success
+            || !ushort.TryParse(match.Groups["slots"].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out var slots)
+            || !int.TryParse(match.Groups["seconds"].Success ? match.Groups["seconds"].ValueSpan : "0", NumberStyles.None, CultureInfo.InvariantCulture, out var seconds))
+        {
+            return false;
+        }
+
+        var selector = match.Groups["selector"].Value switch
+        {
+            "-sourcehash" => SlotSelector.SourceHash,
+            "-connectionhash" => SlotSelector.ConnectionHash,
+            _ => SlotSelector.Random,
+        };
+        var policy = match.Groups["policy"].Value == "local" ? TrafficPolicy.Local : TrafficPolicy.Cluster;
+        id = new SetId(SetKind.Class, match.Groups["nodeport"].Success, policy, Class: new SlotClass(slots, selector, seconds));
+        return true;
+    }
+
+    [GeneratedRegex("^(?<nodeport>nodeport-)?(?<policy>cluster|local)-(?<slots>[0-9]+)(?<selector>-sourcehash|-connectionhash)?(-affinity-(?<seconds>[0-9]+))?$")]
+    private static partial Regex ClassName { get; }
 
     private string PolicyName => Policy == TrafficPolicy.Local ? "local" : "cluster";
 

@@ -18,6 +18,9 @@ internal abstract record Statement
     /// <summary><c>ct status dnat ip saddr . ip daddr @set</c>.</summary>
     public sealed record MatchHairpin(SetId Set) : Statement;
 
+    /// <summary><c>ct state invalid</c>.</summary>
+    public sealed record MatchInvalid : Statement;
+
     /// <summary><c>iifname</c>, or its beginning.</summary>
     public sealed record MatchInterface(string Name, bool IsPrefix) : Statement;
 

@@ -6,6 +6,9 @@ public enum NftMeta
     /// <summary><c>NFT_META_PROTOCOL</c>: the Ethernet protocol, 2 bytes in network order.</summary>
     Protocol = 1,
 
+    /// <summary><c>NFT_META_PRIORITY</c>: the packet's priority for queueing, 4 bytes.</summary>
+    Priority = 2,
+
     /// <summary><c>NFT_META_MARK</c>: the packet mark, 4 bytes.</summary>
     Mark = 3,
 

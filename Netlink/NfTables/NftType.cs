@@ -39,6 +39,9 @@ public readonly record struct NftType
     /// <summary><c>mark</c>: 4 bytes in host order. Also fits what numgen and the hashes produce.</summary>
     public static NftType Mark => new(19, 4, HostOrder);
 
+    /// <summary><c>classid</c>: 4 bytes in host order; the type of a packet's priority.</summary>
+    public static NftType ClassId => new(23, 4, HostOrder);
+
     /// <summary><c>ifname</c>: 16 bytes, filled up with NUL.</summary>
     public static NftType InterfaceName => new(41, 16, HostOrder);
 

@@ -1,0 +1,77 @@
+using ProxyFramework.Backends.Nftables.Kernel;
+using ProxyFramework.Netlink.NfTables;
+
+namespace ProxyFramework.Backends.Nftables;
+
+/// <summary>Listens to the kernel's notifications and tells when others changed our tables.</summary>
+internal sealed class DriftWatch : IAsyncDisposable
+{
+    private readonly NftSubscription _subscription;
+    private readonly Action<string> _drifted;
+    private readonly CancellationTokenSource _ending = new();
+    private readonly Task _reading;
+
+    /// <summary>Begins to listen, in the network namespace of the calling thread.</summary>
+    /// <param name="ownPort">The netlink port whose changes are ours.</param>
+    /// <param name="drifted">Takes what was changed and by whom; called from another thread.</param>
+    /// <param name="failed">Takes the reason why nothing is heard any more.</param>
+    public DriftWatch(uint ownPort, Action<string> drifted, Action<Exception> failed)
+    {
+        _subscription = NftSubscription.Open(ownPort);
+        _drifted = drifted;
+        _reading = Task.Run(() => ReadAsync(failed));
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _ending.CancelAsync().ConfigureAwait(false);
+        await _reading.ConfigureAwait(false);
+        _subscription.Dispose();
+        _ending.Dispose();
+    }
+
+    private async Task ReadAsync(Action<Exception> failed)
+    {
+        try
+        {
+            NftNotification.Change? first = null;
+            var changes = 0;
+            await foreach (var notification in _subscription.ReadAllAsync(_ending.Token).ConfigureAwait(false))
+            {
+                switch (notification)
+                {
+                    // The kernel's rules fill the map of clients; it does not tell that, but who deletes a client by hand means it.
+                    case NftNotification.Change change when TableSchema.IsOurs(change.Table):
+                        first ??= change;
+                        changes++;
+                        break;
+                    case NftNotification.Committed committed when first is not null:
+                        _drifted(Describe(first, changes, committed.Generation));
+                        (first, changes) = (null, 0);
+                        break;
+                    case NftNotification.Overrun:
+                        _drifted("notifications of nf_tables were lost, so our tables may have been changed");
+                        (first, changes) = (null, 0);
+                        break;
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The end.
+        }
+        catch (Exception error)
+        {
+            failed(error);
+        }
+    }
+
+    private static string Describe(NftNotification.Change first, int changes, NftGeneration generation)
+    {
+        var name = first.Name.Length == 0 ? "" : $" {first.Name}";
+        var more = changes == 1 ? "" : $" and {changes - 1} more";
+        var who = generation.ProcessId == 0 ? "another process" : $"process {generation.ProcessId} ({generation.ProcessName})";
+        return $"{who} {(first.Deleted ? "deleted" : "added or changed")} {first.Kind}{name} of table {first.Table} ({first.Family}){more}";
+    }
+}

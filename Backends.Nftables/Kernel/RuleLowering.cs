@@ -1,0 +1,148 @@
+using System.Collections.Immutable;
+using System.Text;
+using ProxyFramework.Backends.Nftables.Layout;
+using ProxyFramework.Netlink.NfTables;
+
+namespace ProxyFramework.Backends.Nftables.Kernel;
+
+/// <summary>
+/// Lowers the statements of the layout to the kernel's expressions. A key's fields lie in consecutive registers; where <c>nft</c>
+/// prints a rule from its expressions, it finds them there.
+/// </summary>
+internal sealed class RuleLowering(IPFamily family)
+{
+    // linux/netfilter/nf_conntrack_common.h
+    private const uint NF_CT_STATE_INVALID_BIT = 1;
+    private const uint IPS_DST_NAT = 1 << 5;
+
+    /// <summary>Different from the seeds of others, so that a hash of two layers of balancing is not the same one twice.</summary>
+    private const uint HashSeed = 0x5C7E_2A91;
+
+    private readonly int _addressRegisters = family == IPFamily.IPv4 ? 1 : 4;
+
+    /// <summary>Writes a rule.</summary>
+    public NftRuleWriter Write(NftRuleWriter rule, ImmutableArray<Statement> statements)
+    {
+        foreach (var statement in statements)
+        {
+            Write(rule, statement);
+        }
+
+        return rule;
+    }
+
+    private NftRuleWriter Write(NftRuleWriter rule, Statement statement) => statement switch
+    {
+        Statement.MatchFrontend match => Frontend(rule, match.Set.IsNodePort, 0).Rule.Lookup(match.Set.Name, 0),
+        Statement.MatchForbiddenSource match => MatchForbiddenSource(rule, match.Set),
+        Statement.MatchDestination match => Destination(rule, 0).Lookup(match.Set.Name, 0),
+        Statement.MatchSource match => Source(rule, 0).Lookup(match.Set.Name, 0),
+        Statement.MatchHairpin match => Destination(Source(HasBits(rule.Ct(NftCt.Status, 0), IPS_DST_NAT), 0), _addressRegisters).Lookup(match.Set.Name, 0),
+        Statement.MatchInvalid => HasBits(rule.Ct(NftCt.State, 0), NF_CT_STATE_INVALID_BIT),
+        Statement.MatchInterface match => rule.Meta(NftMeta.IncomingName, 0).Compare(0, NftComparison.Equal, InterfaceName(match)),
+        Statement.MatchProtocol match => rule.TransportProtocol(0).Compare(0, NftComparison.Equal, (byte)match.Protocol),
+        Statement.MatchMark match => HasBits(rule.Meta(NftMeta.Mark, 0), match.Bit),
+        Statement.SetMark set => rule.Meta(NftMeta.Mark, 0).BitwiseHost(0, ~set.Bit, set.Bit).SetMeta(NftMeta.Mark, 0),
+        Statement.ClearMark clear => rule.Meta(NftMeta.Mark, 0).BitwiseHost(0, ~clear.Bit, 0).SetMeta(NftMeta.Mark, 0),
+        Statement.Goto to => rule.Goto(to.Chain),
+        Statement.Jump to => rule.Jump(to.Chain),
+        Statement.Drop => rule.Drop(),
+        Statement.RejectWithReset => rule.Reject(NftReject.TcpReset),
+        Statement.RejectPortUnreachable => rule.Reject(NftReject.PortUnreachable),
+        Statement.Masquerade => rule.Masquerade(NftNatFlags.FullyRandom),
+        Statement.DnatToSlot to => Dnat(Slot(rule, to.Map, to.Class)),
+        Statement.ForgetId => rule.Immediate(0, 0, 0, 0, 0).SetMeta(NftMeta.Priority, 0),
+        Statement.RecallId recall => Client(rule, recall.Map).Rule.LookupMap(recall.Map.Name, 0, 0).SetMeta(NftMeta.Priority, 0),
+        Statement.PickId pick => Slot(rule, pick.Map, pick.Class).SetMeta(NftMeta.Priority, 0),
+        Statement.RememberId remember => ChangeClient(rule, NftDynamicOperation.Update, remember.Map, TimeSpan.FromSeconds(remember.TimeoutSeconds)),
+        Statement.ForgetClient forget => ChangeClient(rule, NftDynamicOperation.Delete, forget.Map, null),
+        Statement.DnatToId to => Dnat(Id(rule, to.Map)),
+        _ => throw new InvalidOperationException($"{statement.GetType().Name} has no kernel expressions"),
+    };
+
+    private static NftRuleWriter HasBits(NftRuleWriter rule, uint bits) =>
+        rule.BitwiseHost(0, bits, 0).CompareHost(0, NftComparison.NotEqual, 0);
+
+    private static byte[] InterfaceName(Statement.MatchInterface match)
+    {
+        // A whole name is compared with its NUL and what follows, the beginning of one without.
+        const int IFNAMSIZ = 16;
+        var name = Encoding.UTF8.GetBytes(match.Name);
+        if (!match.IsPrefix)
+        {
+            Array.Resize(ref name, IFNAMSIZ);
+        }
+
+        return name;
+    }
+
+    private NftRuleWriter Source(NftRuleWriter rule, int to) => family == IPFamily.IPv4 ? rule.IPv4Source(to) : rule.IPv6Source(to);
+
+    private NftRuleWriter Destination(NftRuleWriter rule, int to) => family == IPFamily.IPv4 ? rule.IPv4Destination(to) : rule.IPv6Destination(to);
+
+    /// <summary>Loads the frontend's key.</summary>
+    /// <returns>The first register behind it.</returns>
+    private (NftRuleWriter Rule, int Next) Frontend(NftRuleWriter rule, bool isNodePort, int to)
+    {
+        if (!isNodePort)
+        {
+            rule = Destination(rule, to);
+            to += _addressRegisters;
+        }
+
+        return (rule.TransportProtocol(to).DestinationPort(to + 1), to + 2);
+    }
+
+    /// <summary>Loads the client and the frontend's key.</summary>
+    private (NftRuleWriter Rule, int Next) Client(NftRuleWriter rule, SetId affinity) =>
+        Frontend(Source(rule, 0), affinity.IsNodePort, _addressRegisters);
+
+    private NftRuleWriter MatchForbiddenSource(NftRuleWriter rule, SetId set)
+    {
+        (rule, var next) = Frontend(rule, set.IsNodePort, 0);
+        return Source(rule, next).Lookup(set.Name, 0, negate: true);
+    }
+
+    private NftRuleWriter ChangeClient(NftRuleWriter rule, NftDynamicOperation operation, SetId affinity, TimeSpan? timeout)
+    {
+        (rule, var next) = Client(rule, affinity);
+        return rule.Meta(NftMeta.Priority, next).DynamicSet(operation, affinity.Name, 0, next, timeout);
+    }
+
+    private NftRuleWriter Id(NftRuleWriter rule, SetId map)
+    {
+        (rule, var next) = Frontend(rule, map.IsNodePort, 0);
+        return rule.Meta(NftMeta.Priority, next).LookupMap(map.Name, 0, 0);
+    }
+
+    /// <summary>Loads what a map has for the frontend and a slot of the class.</summary>
+    private NftRuleWriter Slot(NftRuleWriter rule, SetId map, SlotClass slots)
+    {
+        var key = 0;
+        var slot = 2 + (map.IsNodePort ? 0 : _addressRegisters);
+        switch (slots.Selector)
+        {
+            case SlotSelector.SourceHash:
+                // Behind the key, where the client's address is in nobody's way.
+                rule = Source(rule, slot + 1).JHash(slot + 1, 4 * _addressRegisters, slots.Slots, HashSeed, slot);
+                rule = Frontend(rule, map.IsNodePort, key).Rule;
+                break;
+            case SlotSelector.ConnectionHash:
+                // What is hashed comes first, with the hash behind it, and the key is then loaded over it so that it ends at the hash:
+                // for IPv6, both together are more than there are registers.
+                var hashed = 2 * (_addressRegisters + 1);
+                rule = Destination(Source(rule, 0).SourcePort(_addressRegisters), _addressRegisters + 1).DestinationPort(hashed - 1);
+                rule = rule.JHash(0, 4 * hashed, slots.Slots, HashSeed, hashed);
+                key = hashed - slot;
+                rule = Frontend(rule, map.IsNodePort, key).Rule;
+                break;
+            default:
+                rule = Frontend(rule, map.IsNodePort, key).Rule.NumGen(NftNumGenType.Random, slots.Slots, slot);
+                break;
+        }
+
+        return rule.LookupMap(map.Name, key, 0);
+    }
+
+    private NftRuleWriter Dnat(NftRuleWriter rule) => rule.DestinationNat(family, 0, _addressRegisters);
+}
