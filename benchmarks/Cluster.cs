@@ -17,7 +17,13 @@ internal static class Cluster
     public static string NodeName(int node) =>
         string.Create(CultureInfo.InvariantCulture, $"ip-10-0-{node / 256}-{node % 256}.eu-central-1.compute.internal");
 
-    public static NodeView NewView() => new(new NodeViewOptions { NodeName = NodeName(7), Zone = "eu-central-1a" });
+    public static NodeView NewView() => new(new NodeViewOptions
+    {
+        NodeName = NodeName(7),
+        Zone = "eu-central-1a",
+        DetectLocalMode = LocalPodDetectionMode.ClusterCidr,
+        ClusterCidrs = [InetPrefix.Parse("100.64.0.0/10")],
+    });
 
     /// <summary>Fills a view with services and their slices.</summary>
     public static NodeView Load(int services)
@@ -41,10 +47,10 @@ internal static class Cluster
     };
 
     /// <summary>The slice of a service; its generation decides the address of one endpoint.</summary>
-    public static EndpointSlice Slice(int index, int generation)
+    public static EndpointSlice Slice(int index, int generation, int count = EndpointsPerService)
     {
-        var endpoints = ImmutableArray.CreateBuilder<SliceEndpoint>(EndpointsPerService);
-        for (var i = 0; i < EndpointsPerService; i++)
+        var endpoints = ImmutableArray.CreateBuilder<SliceEndpoint>(count);
+        for (var i = 0; i < count; i++)
         {
             var pod = (index * EndpointsPerService) + i;
             endpoints.Add(new SliceEndpoint(

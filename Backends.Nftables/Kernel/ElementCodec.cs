@@ -65,7 +65,7 @@ internal sealed class ElementCodec(TableSchema schema)
         bytes.Clear();
         switch (element.Set.Kind)
         {
-            case SetKind.ClusterIPs or SetKind.EndpointAddresses:
+            case SetKind.ClusterIPs or SetKind.ExternalIPs or SetKind.EndpointAddresses:
                 return element.Frontend.Address.WriteBytes(bytes);
             case SetKind.Hairpin:
                 var size = element.Frontend.Address.WriteBytes(bytes);

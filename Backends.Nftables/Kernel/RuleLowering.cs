@@ -15,6 +15,9 @@ internal sealed class RuleLowering(IPFamily family)
     private const uint NF_CT_STATE_INVALID_BIT = 1;
     private const uint IPS_DST_NAT = 1 << 5;
 
+    // linux/rtnetlink.h
+    private const uint RTN_LOCAL = 2;
+
     /// <summary>Different from the seeds of others, so that a hash of two layers of balancing is not the same one twice.</summary>
     private const uint HashSeed = 0x5C7E_2A91;
 
@@ -39,6 +42,9 @@ internal sealed class RuleLowering(IPFamily family)
         Statement.MatchSource match => Source(rule, 0).Lookup(match.Set.Name, 0),
         Statement.MatchHairpin match => Destination(Source(HasBits(rule.Ct(NftCt.Status, 0), IPS_DST_NAT), 0), _addressRegisters).Lookup(match.Set.Name, 0),
         Statement.MatchInvalid => HasBits(rule.Ct(NftCt.State, 0), NF_CT_STATE_INVALID_BIT),
+        Statement.MatchNotOwnAddress => rule
+            .Fib(NftFibFlags.Destination, NftFibResult.AddressType, 0)
+            .CompareHost(0, NftComparison.NotEqual, RTN_LOCAL),
         Statement.MatchInterface match => rule.Meta(NftMeta.IncomingName, 0).Compare(0, NftComparison.Equal, InterfaceName(match)),
         Statement.MatchProtocol match => rule.TransportProtocol(0).Compare(0, NftComparison.Equal, (byte)match.Protocol),
         Statement.MatchMark match => HasBits(rule.Meta(NftMeta.Mark, 0), match.Bit),
@@ -50,13 +56,14 @@ internal sealed class RuleLowering(IPFamily family)
         Statement.RejectWithReset => rule.Reject(NftReject.TcpReset),
         Statement.RejectPortUnreachable => rule.Reject(NftReject.PortUnreachable),
         Statement.Masquerade => rule.Masquerade(NftNatFlags.FullyRandom),
-        Statement.DnatToSlot to => Dnat(Slot(rule, to.Map, to.Class)),
-        Statement.ForgetId => rule.Immediate(0, 0, 0, 0, 0).SetMeta(NftMeta.Priority, 0),
+        Statement.MatchTranslated => HasBits(rule.Ct(NftCt.Status, 0), IPS_DST_NAT),
+        Statement.Forget => rule.Immediate(0, 0, 0, 0, 0).SetMeta(NftMeta.Priority, 0),
+        Statement.PickSlot pick => PickSlot(rule, pick.Class).SetMeta(NftMeta.Priority, 0),
+        Statement.SlotToId to => Choice(rule, to.Map).SetMeta(NftMeta.Priority, 0),
         Statement.RecallId recall => Client(rule, recall.Map).Rule.LookupMap(recall.Map.Name, 0, 0).SetMeta(NftMeta.Priority, 0),
-        Statement.PickId pick => Slot(rule, pick.Map, pick.Class).SetMeta(NftMeta.Priority, 0),
         Statement.RememberId remember => ChangeClient(rule, NftDynamicOperation.Update, remember.Map, TimeSpan.FromSeconds(remember.TimeoutSeconds)),
         Statement.ForgetClient forget => ChangeClient(rule, NftDynamicOperation.Delete, forget.Map, null),
-        Statement.DnatToId to => Dnat(Id(rule, to.Map)),
+        Statement.DnatTo to => Choice(rule, to.Map).DestinationNat(family, 0, _addressRegisters),
         _ => throw new InvalidOperationException($"{statement.GetType().Name} has no kernel expressions"),
     };
 
@@ -109,40 +116,25 @@ internal sealed class RuleLowering(IPFamily family)
         return rule.Meta(NftMeta.Priority, next).DynamicSet(operation, affinity.Name, 0, next, timeout);
     }
 
-    private NftRuleWriter Id(NftRuleWriter rule, SetId map)
+    /// <summary>Loads what a map has for the frontend and the slot or id that the priority carries.</summary>
+    private NftRuleWriter Choice(NftRuleWriter rule, SetId map)
     {
         (rule, var next) = Frontend(rule, map.IsNodePort, 0);
         return rule.Meta(NftMeta.Priority, next).LookupMap(map.Name, 0, 0);
     }
 
-    /// <summary>Loads what a map has for the frontend and a slot of the class.</summary>
-    private NftRuleWriter Slot(NftRuleWriter rule, SetId map, SlotClass slots)
+    /// <summary>Loads the number of a slot.</summary>
+    private NftRuleWriter PickSlot(NftRuleWriter rule, SlotClass slots)
     {
-        var key = 0;
-        var slot = 2 + (map.IsNodePort ? 0 : _addressRegisters);
-        switch (slots.Selector)
+        const int Hashed = 1;
+        var port = Hashed + _addressRegisters;
+        return slots.Selector switch
         {
-            case SlotSelector.SourceHash:
-                // Behind the key, where the client's address is in nobody's way.
-                rule = Source(rule, slot + 1).JHash(slot + 1, 4 * _addressRegisters, slots.Slots, HashSeed, slot);
-                rule = Frontend(rule, map.IsNodePort, key).Rule;
-                break;
-            case SlotSelector.ConnectionHash:
-                // What is hashed comes first, with the hash behind it, and the key is then loaded over it so that it ends at the hash:
-                // for IPv6, both together are more than there are registers.
-                var hashed = 2 * (_addressRegisters + 1);
-                rule = Destination(Source(rule, 0).SourcePort(_addressRegisters), _addressRegisters + 1).DestinationPort(hashed - 1);
-                rule = rule.JHash(0, 4 * hashed, slots.Slots, HashSeed, hashed);
-                key = hashed - slot;
-                rule = Frontend(rule, map.IsNodePort, key).Rule;
-                break;
-            default:
-                rule = Frontend(rule, map.IsNodePort, key).Rule.NumGen(NftNumGenType.Random, slots.Slots, slot);
-                break;
-        }
-
-        return rule.LookupMap(map.Name, key, 0);
+            SlotSelector.SourceHash => Source(rule, Hashed).JHash(Hashed, 4 * _addressRegisters, slots.Slots, HashSeed, 0),
+            SlotSelector.ConnectionHash => Destination(Source(rule, Hashed).SourcePort(port), port + 1)
+                .DestinationPort(port + 1 + _addressRegisters)
+                .JHash(Hashed, 8 * (_addressRegisters + 1), slots.Slots, HashSeed, 0),
+            _ => rule.NumGen(NftNumGenType.Random, slots.Slots, 0),
+        };
     }
-
-    private NftRuleWriter Dnat(NftRuleWriter rule) => rule.DestinationNat(family, 0, _addressRegisters);
 }

@@ -69,8 +69,8 @@ internal sealed class TableSchema
         var name = id.Name;
         return id.Kind switch
         {
-            SetKind.Endpoints => new(Table, name, Join(frontend, NftType.Mark)) { DataType = endpoint },
-            SetKind.AffinitySlots => new(Table, name, Join(frontend, NftType.Mark)) { DataType = NftType.ClassId },
+            SetKind.Endpoints => new(Table, name, Join(frontend, NftType.ClassId)) { DataType = endpoint },
+            SetKind.AffinitySlots => new(Table, name, Join(frontend, NftType.ClassId)) { DataType = NftType.ClassId },
             SetKind.AffinityEndpoints => new(Table, name, Join(frontend, NftType.ClassId)) { DataType = endpoint },
             SetKind.Affinity => new(Table, name, Join(_address, frontend))
             {
@@ -80,7 +80,7 @@ internal sealed class TableSchema
             },
             SetKind.Allowed => new(Table, name, Join(frontend, _address)) { Flags = NftSetFlags.Interval },
             SetKind.PodRanges => new(Table, name, _address) { Flags = NftSetFlags.Interval },
-            SetKind.ClusterIPs or SetKind.EndpointAddresses or SetKind.NodePortAddresses => new(Table, name, _address),
+            SetKind.ClusterIPs or SetKind.ExternalIPs or SetKind.EndpointAddresses or SetKind.NodePortAddresses => new(Table, name, _address),
             SetKind.Hairpin => new(Table, name, Join(_address, _address)),
             _ => new(Table, name, frontend),
         };

@@ -30,6 +30,7 @@ internal sealed class ChainLayout(uint masqueradeBit, bool dropsInvalid)
     public static IEnumerable<SetId> FixedSets()
     {
         yield return new(SetKind.ClusterIPs);
+        yield return new(SetKind.ExternalIPs);
         yield return new(SetKind.Hairpin);
         yield return new(SetKind.NodePortAddresses);
         yield return new(SetKind.PodRanges);
@@ -88,6 +89,7 @@ internal sealed class ChainLayout(uint masqueradeBit, bool dropsInvalid)
             [[new Goto(FromName(false, TrafficOrigin.Node))]]);
         yield return new("postrouting", new(NftBaseChain.Nat, NftHook.PostRouting, BeforeSourceNat),
         [
+            [new MatchTranslated(), new Forget()],
             [new MatchHairpin(new(SetKind.Hairpin)), new Masquerade()],
             [new MatchMark(masqueradeBit), new ClearMark(masqueradeBit), new Masquerade()],
         ]);
@@ -119,20 +121,20 @@ internal sealed class ChainLayout(uint masqueradeBit, bool dropsInvalid)
         var slotClass = set.Class;
         if (slotClass.AffinitySeconds == 0)
         {
-            return new(PickName(set), null, [[new DnatToSlot(set with { Kind = SetKind.Endpoints, Class = default }, slotClass)]]);
+            return new(PickName(set), null, [[new PickSlot(slotClass), new DnatTo(set with { Kind = SetKind.Endpoints, Class = default })]]);
         }
 
         var affinity = new SetId(SetKind.Affinity, set.IsNodePort);
-        var toEndpoint = new DnatToId(set with { Kind = SetKind.AffinityEndpoints, Class = default });
+        var toEndpoint = new DnatTo(set with { Kind = SetKind.AffinityEndpoints, Class = default });
         var remember = new RememberId(affinity, slotClass.AffinitySeconds);
         return new(PickName(set), null,
         [
-            [new ForgetId()],
+            [new Forget()],
             [new RecallId(affinity)],
             [remember, toEndpoint],
             // Only where there was no endpoint for the id: the client is new, or its endpoint is gone.
             [new ForgetClient(affinity)],
-            [new PickId(set with { Kind = SetKind.AffinitySlots, Class = default }, slotClass)],
+            [new PickSlot(slotClass), new SlotToId(set with { Kind = SetKind.AffinitySlots, Class = default })],
             [remember, toEndpoint],
             // Only where the map of clients is full.
             [toEndpoint],
@@ -155,8 +157,10 @@ internal sealed class ChainLayout(uint masqueradeBit, bool dropsInvalid)
         rules.Add([new MatchFrontend(new(SetKind.Reject, isNodePort, policy)), new Goto(RefuseName)]);
         if (!isNodePort && policy == TrafficPolicy.Cluster)
         {
-            // Ports of a cluster IP that belong to no service must not reach the node's own daemons.
+            // Ports of a service address that belong to no service must not reach the node's own daemons, nor wander off. An
+            // external IP may be an address that the node has anyway: then its other ports are the node's.
             rules.Add([new MatchDestination(new(SetKind.ClusterIPs)), new Goto(RefuseName)]);
+            rules.Add([new MatchDestination(new(SetKind.ExternalIPs)), new MatchNotOwnAddress(), new Goto(RefuseName)]);
         }
 
         return new(GroupName(isNodePort, policy), null, rules.ToImmutable());

@@ -25,9 +25,10 @@ internal sealed class ElementLayout(SlotTables slots)
                 AddGroup(service, frontend, key, TrafficPolicy.Local, ref local, elements);
             }
 
-            if (frontend.Kind == FrontendKind.ClusterIP)
+            if (frontend.Kind != FrontendKind.NodePort)
             {
-                elements.Add(new(new(new(SetKind.ClusterIPs), new(frontend.Address, default, 0))));
+                var kind = frontend.Kind == FrontendKind.ClusterIP ? SetKind.ClusterIPs : SetKind.ExternalIPs;
+                elements.Add(new(new(new(kind), new(frontend.Address, default, 0))));
             }
         }
 

@@ -42,6 +42,9 @@ internal enum SetKind : byte
     /// <summary>All cluster IPs, whose other ports are refused.</summary>
     ClusterIPs,
 
+    /// <summary>All external and load balancer IPs, whose other ports are refused unless the address is the node's own.</summary>
+    ExternalIPs,
+
     /// <summary>Source and destination of connections from a local endpoint to itself.</summary>
     Hairpin,
 
@@ -68,7 +71,7 @@ internal readonly partial record struct SetId(
     SetKind Kind, bool IsNodePort = false, TrafficPolicy Policy = default, TrafficOrigin Origin = default, SlotClass Class = default)
 {
     /// <summary>Whether several service ports can want the same element, so that uses must be counted.</summary>
-    public bool IsShared => Kind is SetKind.ClusterIPs or SetKind.Hairpin or SetKind.EndpointAddresses;
+    public bool IsShared => Kind is SetKind.ClusterIPs or SetKind.ExternalIPs or SetKind.Hairpin or SetKind.EndpointAddresses;
 
     /// <summary>Whether an element maps its key to something.</summary>
     public bool IsMap => Kind is SetKind.Endpoints or SetKind.AffinitySlots or SetKind.AffinityEndpoints or SetKind.Affinity;
@@ -96,6 +99,7 @@ internal readonly partial record struct SetId(
                 SetKind.AffinityEndpoints => $"{prefix}affinity-endpoints-{PolicyName}",
                 SetKind.Affinity => $"{prefix}affinity",
                 SetKind.ClusterIPs => "cluster-ips",
+                SetKind.ExternalIPs => "external-ips",
                 SetKind.Hairpin => "hairpin",
                 SetKind.NodePortAddresses => "nodeport-addresses",
                 SetKind.PodRanges => "pod-ranges",

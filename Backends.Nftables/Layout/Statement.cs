@@ -21,6 +21,9 @@ internal abstract record Statement
     /// <summary><c>ct state invalid</c>.</summary>
     public sealed record MatchInvalid : Statement;
 
+    /// <summary><c>fib daddr type != local</c>.</summary>
+    public sealed record MatchNotOwnAddress : Statement;
+
     /// <summary><c>iifname</c>, or its beginning.</summary>
     public sealed record MatchInterface(string Name, bool IsPrefix) : Statement;
 
@@ -54,17 +57,23 @@ internal abstract record Statement
     /// <summary><c>masquerade fully-random</c>.</summary>
     public sealed record Masquerade : Statement;
 
-    /// <summary><c>dnat to</c> what the map has for the frontend key and a slot of the class.</summary>
-    public sealed record DnatToSlot(SetId Map, SlotClass Class) : Statement;
+    /// <summary><c>ct status dnat</c>.</summary>
+    public sealed record MatchTranslated : Statement;
 
-    /// <summary><c>meta priority set 0</c>: the priority carries the endpoint's id through a chain, for registers end with a rule.</summary>
-    public sealed record ForgetId : Statement;
+    /// <summary>
+    /// <c>meta priority set 0</c>. The packet's priority carries the slot, or an endpoint's id, from one statement to the next: what is
+    /// in registers ends with a rule, and a key must consist of what has a type of its own, or no listing could be loaded again.
+    /// </summary>
+    public sealed record Forget : Statement;
 
-    /// <summary><c>meta priority set</c> what the affinity map has for client and frontend key.</summary>
+    /// <summary><c>meta priority set numgen random mod …</c>, or a hash: a slot of the class.</summary>
+    public sealed record PickSlot(SlotClass Class) : Statement;
+
+    /// <summary><c>meta priority set</c> what the map has for the frontend key and the slot: an endpoint's id.</summary>
+    public sealed record SlotToId(SetId Map) : Statement;
+
+    /// <summary><c>meta priority set</c> what the affinity map has for client and frontend key: an endpoint's id.</summary>
     public sealed record RecallId(SetId Map) : Statement;
-
-    /// <summary><c>meta priority set</c> what the map has for the frontend key and a slot of the class.</summary>
-    public sealed record PickId(SetId Map, SlotClass Class) : Statement;
 
     /// <summary><c>update @map { client . frontend key timeout : meta priority }</c>.</summary>
     public sealed record RememberId(SetId Map, int TimeoutSeconds) : Statement;
@@ -72,6 +81,6 @@ internal abstract record Statement
     /// <summary><c>delete @map { client . frontend key : meta priority }</c>.</summary>
     public sealed record ForgetClient(SetId Map) : Statement;
 
-    /// <summary><c>dnat to</c> what the map has for the frontend key and the id in the priority; where it has nothing, the rule ends.</summary>
-    public sealed record DnatToId(SetId Map) : Statement;
+    /// <summary><c>dnat to</c> what the map has for the frontend key and the slot or id; where it has nothing, the rule ends.</summary>
+    public sealed record DnatTo(SetId Map) : Statement;
 }

@@ -1,0 +1,100 @@
+using System.Collections.Immutable;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging.Abstractions;
+using ProxyFramework.Backends.Nftables;
+using ProxyFramework.Core.Sources;
+using ProxyFramework.Core.View;
+using ProxyFramework.Testing;
+
+namespace ProxyFramework.Benchmarks.Nftables;
+
+/// <summary>The backend in a network namespace of its own, fed from a node view as the sync loop feeds it.</summary>
+internal sealed class NftablesRig : IAsyncDisposable
+{
+    private readonly Dictionary<ServicePortKey, ServicePort> _state = [];
+    private readonly NftablesBackend _backend = new();
+
+    private NftablesRig(NetworkNamespace place, NodeView view)
+    {
+        Namespace = place;
+        View = view;
+    }
+
+    public NetworkNamespace Namespace { get; }
+
+    public NodeView View { get; }
+
+    /// <summary>Starts the backend in a namespace.</summary>
+    public static NftablesRig Start(NetworkNamespace place, NodeView view)
+    {
+        var rig = new NftablesRig(place, view);
+        var context = new BackendContext
+        {
+            LoggerFactory = NullLoggerFactory.Instance,
+            TimeProvider = TimeProvider.System,
+            Schedulers = NoSchedulers.Instance,
+            Settings = new ConfigurationBuilder().Build(),
+            ReportDrift = static drift => Console.Error.WriteLine($"unexpected drift: {drift.Description}"),
+        };
+        place.Run(() => rig._backend.StartAsync(context, CancellationToken.None).AsTask().Wait());
+        return rig;
+    }
+
+    /// <summary>Takes what the view has and hands it over as a full change set.</summary>
+    public void ApplyAll()
+    {
+        View.TakeChanges();
+        foreach (var (key, service) in View.ServicePorts)
+        {
+            _state[key] = service;
+        }
+
+        Apply(isFull: true, [.. _state.Values.Select(service => new ServicePortChange(null, service))]);
+    }
+
+    /// <summary>Puts events through the view and hands over what comes out.</summary>
+    public void Apply(params ReadOnlySpan<SourceEvent> events)
+    {
+        foreach (var change in events)
+        {
+            View.Apply(change);
+        }
+
+        var changes = View.TakeChanges();
+        foreach (var change in changes.ServicePorts)
+        {
+            if (change.After is { } after)
+            {
+                _state[change.Key] = after;
+            }
+            else
+            {
+                _state.Remove(change.Key);
+            }
+        }
+
+        Apply(isFull: false, changes.ServicePorts);
+    }
+
+    public async ValueTask DisposeAsync() => await _backend.DisposeAsync();
+
+    private void Apply(bool isFull, ImmutableArray<ServicePortChange> changes)
+    {
+        var result = _backend.ApplyAsync(
+            new ServiceChangeSet { IsFull = isFull, Changes = changes, State = _state, Node = View.Node, PreviousNode = View.Node },
+            CancellationToken.None).AsTask().GetAwaiter().GetResult();
+        if (!result.Failures.IsEmpty)
+        {
+            throw new InvalidOperationException(result.Failures[0].ToString());
+        }
+    }
+
+    private sealed class NoSchedulers : ISchedulerCatalog
+    {
+        public static NoSchedulers Instance { get; } = new();
+
+        public IReadOnlyCollection<string> Names => [];
+
+        public IScheduler? Find(string name) => null;
+    }
+}
