@@ -35,7 +35,7 @@ internal sealed class DriftWatch : IAsyncDisposable
     {
         try
         {
-            NftNotification.Change? first = null;
+            NftNotification.Change? main = null;
             var changes = 0;
             await foreach (var notification in _subscription.ReadAllAsync(_ending.Token).ConfigureAwait(false))
             {
@@ -43,16 +43,17 @@ internal sealed class DriftWatch : IAsyncDisposable
                 {
                     // The kernel's rules fill the map of clients; it does not tell that, but who deletes a client by hand means it.
                     case NftNotification.Change change when TableSchema.IsOurs(change.Table):
-                        first ??= change;
+                        // The largest thing says most: with a table, all its rules are reported as deleted.
+                        main = main is null || change.Kind < main.Kind ? change : main;
                         changes++;
                         break;
-                    case NftNotification.Committed committed when first is not null:
-                        _drifted(Describe(first, changes, committed.Generation));
-                        (first, changes) = (null, 0);
+                    case NftNotification.Committed committed when main is not null:
+                        _drifted(Describe(main, changes, committed.Generation));
+                        (main, changes) = (null, 0);
                         break;
                     case NftNotification.Overrun:
                         _drifted("notifications of nf_tables were lost, so our tables may have been changed");
-                        (first, changes) = (null, 0);
+                        (main, changes) = (null, 0);
                         break;
                 }
             }
@@ -67,11 +68,11 @@ internal sealed class DriftWatch : IAsyncDisposable
         }
     }
 
-    private static string Describe(NftNotification.Change first, int changes, NftGeneration generation)
+    private static string Describe(NftNotification.Change main, int changes, NftGeneration generation)
     {
-        var name = first.Name.Length == 0 ? "" : $" {first.Name}";
+        var name = main.Name.Length == 0 ? "" : $" {main.Name}";
         var more = changes == 1 ? "" : $" and {changes - 1} more";
         var who = generation.ProcessId == 0 ? "another process" : $"process {generation.ProcessId} ({generation.ProcessName})";
-        return $"{who} {(first.Deleted ? "deleted" : "added or changed")} {first.Kind}{name} of table {first.Table} ({first.Family}){more}";
+        return $"{who} {(main.Deleted ? "deleted" : "added or changed")} {main.Kind}{name} of table {main.Table} ({main.Family}){more}";
     }
 }

@@ -47,7 +47,7 @@ internal sealed class RuleLowering(IPFamily family)
             .CompareHost(0, NftComparison.NotEqual, RTN_LOCAL),
         Statement.MatchInterface match => rule.Meta(NftMeta.IncomingName, 0).Compare(0, NftComparison.Equal, InterfaceName(match)),
         Statement.MatchProtocol match => rule.TransportProtocol(0).Compare(0, NftComparison.Equal, (byte)match.Protocol),
-        Statement.MatchMark match => HasBits(rule.Meta(NftMeta.Mark, 0), match.Bit),
+        Statement.MatchMark match => rule.Meta(NftMeta.Mark, 0).BitwiseHost(0, match.Bit, 0).CompareHost(0, NftComparison.Equal, match.Bit),
         Statement.SetMark set => rule.Meta(NftMeta.Mark, 0).BitwiseHost(0, ~set.Bit, set.Bit).SetMeta(NftMeta.Mark, 0),
         Statement.ClearMark clear => rule.Meta(NftMeta.Mark, 0).BitwiseHost(0, ~clear.Bit, 0).SetMeta(NftMeta.Mark, 0),
         Statement.Goto to => rule.Goto(to.Chain),
@@ -130,11 +130,11 @@ internal sealed class RuleLowering(IPFamily family)
         var port = Hashed + _addressRegisters;
         return slots.Selector switch
         {
-            SlotSelector.SourceHash => Source(rule, Hashed).JHash(Hashed, 4 * _addressRegisters, slots.Slots, HashSeed, 0),
+            SlotSelector.SourceHash => Source(rule, Hashed).JHash(Hashed, 4 * _addressRegisters, slots.Slots, HashSeed, 0, ElementLayout.FirstSlot),
             SlotSelector.ConnectionHash => Destination(Source(rule, Hashed).SourcePort(port), port + 1)
                 .DestinationPort(port + 1 + _addressRegisters)
-                .JHash(Hashed, 8 * (_addressRegisters + 1), slots.Slots, HashSeed, 0),
-            _ => rule.NumGen(NftNumGenType.Random, slots.Slots, 0),
+                .JHash(Hashed, 8 * (_addressRegisters + 1), slots.Slots, HashSeed, 0, ElementLayout.FirstSlot),
+            _ => rule.NumGen(NftNumGenType.Random, slots.Slots, 0, ElementLayout.FirstSlot),
         };
     }
 }

@@ -3,6 +3,9 @@ namespace ProxyFramework.Backends.Nftables.Layout;
 /// <summary>Translates a service port into the elements that make the kernel do it. Pure: the same input gives the same elements.</summary>
 internal sealed class ElementLayout(SlotTables slots)
 {
+    /// <summary>The number of a group's first slot. Not 0, which <c>nft</c> prints as a priority of "none".</summary>
+    public const uint FirstSlot = 1;
+
     private static readonly TrafficOrigin[] Origins = [TrafficOrigin.Outside, TrafficOrigin.LocalPod, TrafficOrigin.Node];
 
     /// <summary>Adds the elements of a service port, each key once but for shared sets.</summary>
@@ -141,7 +144,7 @@ internal sealed class ElementLayout(SlotTables slots)
             for (var slot = 0; slot < table.Slots.Length; slot++)
             {
                 var endpoint = endpoints[table.Slots[slot]];
-                elements.Add(new(new(new(SetKind.Endpoints, isNodePort, policy), key, (uint)slot), new(endpoint.Address, endpoint.Port)));
+                elements.Add(new(new(new(SetKind.Endpoints, isNodePort, policy), key, FirstSlot + (uint)slot), new(endpoint.Address, endpoint.Port)));
             }
 
             return;
@@ -155,7 +158,7 @@ internal sealed class ElementLayout(SlotTables slots)
 
         for (var slot = 0; slot < table.Slots.Length; slot++)
         {
-            elements.Add(new(new(new(SetKind.AffinitySlots, isNodePort, policy), key, (uint)slot), new(default, 0, ids[table.Slots[slot]])));
+            elements.Add(new(new(new(SetKind.AffinitySlots, isNodePort, policy), key, FirstSlot + (uint)slot), new(default, 0, ids[table.Slots[slot]])));
         }
     }
 

@@ -26,11 +26,43 @@ internal static class Services
         Local = cluster,
     };
 
+    /// <summary>The same service in IPv6: the last byte of each address in <c>fd00::/16</c>.</summary>
+    public static ServicePort InIPv6(this ServicePort service) => new()
+    {
+        Key = service.Key with { Family = IPFamily.IPv6 },
+        Frontends = [.. service.Frontends.Select(frontend => frontend with
+        {
+            Address = frontend.Kind == FrontendKind.NodePort ? InetAddress.IPv6Any : InIPv6(frontend.Address),
+            SourceRanges = frontend.SourceRanges.IsDefault ? default : [InetPrefix.Parse("fd00::/16")],
+        })],
+        Cluster = service.Cluster.InIPv6(),
+        Local = ReferenceEquals(service.Local, service.Cluster) ? service.Cluster.InIPv6() : service.Local.InIPv6(),
+        AffinityTimeoutSeconds = service.AffinityTimeoutSeconds,
+        Scheduler = service.Scheduler,
+    };
+
+    private static EndpointGroup InIPv6(this EndpointGroup group) => group.Verdict != Verdict.Forward
+        ? group
+        : EndpointGroup.Forward([.. group.Endpoints.Select(endpoint => endpoint with { Address = InIPv6(endpoint.Address) })]);
+
+    private static InetAddress InIPv6(InetAddress address)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        bytes[0] = 0xFD;
+        address.WriteBytes(bytes[12..]);
+        return InetAddress.FromBytes(bytes);
+    }
+
     public static ServicePort With(
-        this ServicePort service, EndpointGroup? cluster = null, EndpointGroup? local = null, int? affinity = null, string? scheduler = null) => new()
+        this ServicePort service,
+        EndpointGroup? cluster = null,
+        EndpointGroup? local = null,
+        int? affinity = null,
+        string? scheduler = null,
+        ImmutableArray<Frontend>? frontends = null) => new()
         {
             Key = service.Key,
-            Frontends = service.Frontends,
+            Frontends = frontends ?? service.Frontends,
             Cluster = cluster ?? service.Cluster,
             Local = local ?? service.Local,
             AffinityTimeoutSeconds = affinity ?? service.AffinityTimeoutSeconds,

@@ -20,12 +20,13 @@ public sealed class ElementDiffTests
         select present == 0 ? null : Build(endpoints, local, affinity, nodePort, isLocal);
 
     [Fact]
-    public void One_endpoint_replaced_touches_its_slot_alone()
+    public void One_endpoint_replaced_touches_its_slot_and_its_address_alone()
     {
         var before = Service("a", Group("10.0.0.1", "10.0.0.2", "10.0.0.3"), ClusterIP("10.96.0.1"));
         var (deletions, additions) = Diff(before, before.With(cluster: Group("10.0.0.1", "10.0.0.2", "10.0.0.4"), local: Group("10.0.0.1")));
-        Assert.Equal("endpoints-cluster", Assert.Single(deletions).Key.Set.Name);
-        Assert.Equal(InetAddress.Parse("10.0.0.4"), Assert.Single(additions).Value.Address);
+        Assert.Equal(["endpoint-addresses", "endpoints-cluster"], deletions.Select(element => element.Key.Set.Name).Order());
+        Assert.Equal(["endpoint-addresses", "endpoints-cluster"], additions.Select(element => element.Key.Set.Name).Order());
+        Assert.Equal(InetAddress.Parse("10.0.0.4"), additions.Single(element => element.Key.Set.IsMap).Value.Address);
     }
 
     [Fact]

@@ -12,7 +12,7 @@ public sealed class ElementLayoutTests
     public void A_cluster_ip_is_in_the_class_of_its_slots_with_one_element_for_each_slot()
     {
         var names = Names(Service("a", Group("10.0.0.1", "10.0.0.2"), ClusterIP("10.96.0.1")));
-        Assert.Equal(["cluster-2", "cluster-ips", "endpoints-cluster", "endpoints-cluster", "masquerade-from-outside"], names);
+        Assert.Equal(["cluster-2", "cluster-ips", "endpoint-addresses", "endpoint-addresses", "endpoints-cluster", "endpoints-cluster", "masquerade-from-outside"], names);
     }
 
     [Fact]
@@ -56,7 +56,7 @@ public sealed class ElementLayoutTests
     public void An_unknown_scheduler_is_replaced_with_a_notice_that_names_the_known_ones()
     {
         var notice = _slots.NoticeFor(Service("a", Group("10.0.0.1"), ClusterIP("10.96.0.1")).With(scheduler: "best"));
-        Assert.Contains("'best' is not known (there are: lc, wrr)", notice, StringComparison.Ordinal);
+        Assert.Contains("'best' is not known (there are: broken, lc, mh, sh, wrr)", notice, StringComparison.Ordinal);
     }
 
     [Fact]
