@@ -65,28 +65,23 @@ public sealed partial class NftablesBackend : IBackend
     public ValueTask<SyncResult> ApplyAsync(ServiceChangeSet changes, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(changes);
-        var result = new Outcome();
         var isAdoption = _isUnknown;
+        var report = new ChangeReport(change => _flows!.Add(change));
         try
         {
-            if (isAdoption)
+            try
             {
-                Adopt(changes, result, cancellationToken);
+                Put(changes, report, isAdoption, cancellationToken);
             }
-            else
+            catch (DriftException drift)
             {
-                Change(changes, result, cancellationToken);
+                // The notification is on its way; what is wanted is at hand.
+                Log.Drift(_logger!, drift.Message);
+                isAdoption = true;
+                report = new ChangeReport(change => _flows!.Add(change));
+                Put(changes, report, isAdoption, cancellationToken);
             }
 
-            _metrics!.DeletedFlows.Add(_flows!.Delete(changes.Node));
-        }
-        catch (DriftException drift)
-        {
-            // The notification is on its way; what is wanted is at hand.
-            Log.Drift(_logger!, drift.Message);
-            result = new Outcome();
-            isAdoption = true;
-            Adopt(changes, result, cancellationToken);
             _metrics!.DeletedFlows.Add(_flows!.Delete(changes.Node));
         }
         catch
@@ -97,10 +92,10 @@ public sealed partial class NftablesBackend : IBackend
 
         foreach (var service in isAdoption ? changes.State.Values : changes.Changes.Select(change => change.After).OfType<ServicePort>())
         {
-            AddNotices(service, result);
+            AddNotices(service, report);
         }
 
-        return ValueTask.FromResult(result.ToSyncResult());
+        return ValueTask.FromResult(report.ToSyncResult());
     }
 
     /// <inheritdoc/>
@@ -129,59 +124,55 @@ public sealed partial class NftablesBackend : IBackend
         _metrics?.Dispose();
     }
 
-    private void Change(ServiceChangeSet changes, Outcome result, CancellationToken cancellationToken)
+    private void Put(ServiceChangeSet changes, ChangeReport report, bool isAdoption, CancellationToken cancellationToken)
     {
+        if (isAdoption)
+        {
+            // What others change from here on makes the tables unknown again.
+            _isUnknown = false;
+        }
+
         foreach (var table in _tables)
         {
-            var wanted = changes.Changes.Where(change => change.Key.Family == table.Family);
-            if (changes.IsFull)
+            if (isAdoption)
             {
-                var gone = table.InForce.Values.Where(service => !changes.State.ContainsKey(service.Key)).ToList();
-                wanted = gone.Select(static service => new ServicePortChange(service, null)).Concat(wanted.Where(change => change.After is not null));
+                _metrics!.Adoptions.Add(1);
+                var wanted = changes.State.Values.Where(service => service.Family == table.Family);
+                _flows!.AddFormer(table.Adopt(wanted, changes.Node, report, cancellationToken));
+            }
+            else
+            {
+                table.Apply(ChangesOf(table, changes), changes.Node, report, cancellationToken);
             }
 
-            table.Apply(wanted, changes.Node, result.Fail, _flows!.Add, cancellationToken);
-            if (changes.IsFull)
+            if (changes.IsFull && !isAdoption)
             {
                 table.DropUnusedClasses();
             }
         }
     }
 
-    private void Adopt(ServiceChangeSet changes, Outcome result, CancellationToken cancellationToken)
+    /// <summary>What changes in a table, removals first.</summary>
+    private static IEnumerable<ServicePortChange> ChangesOf(FamilyTable table, ServiceChangeSet changes)
     {
-        // What others change from here on makes them unknown again.
-        _isUnknown = false;
-        try
-        {
-            foreach (var table in _tables)
-            {
-                _metrics!.Adoptions.Add(1);
-                var wanted = changes.State.Values.Where(service => service.Family == table.Family).ToList();
-                _flows!.AddFormer(table.Adopt(wanted, changes.Node, result.Fail, cancellationToken));
-                foreach (var service in table.InForce.Values)
-                {
-                    _flows.Add(new ServicePortChange(null, service));
-                }
-            }
-        }
-        catch
-        {
-            _isUnknown = true;
-            throw;
-        }
+        var wanted = changes.Changes.Where(change => change.Key.Family == table.Family);
+        return changes.IsFull
+            ? table.InForce.Values.Where(service => !changes.State.ContainsKey(service.Key)).ToList()
+                .Select(static service => new ServicePortChange(service, null))
+                .Concat(wanted.Where(static change => change.After is not null))
+            : wanted;
     }
 
-    private void AddNotices(ServicePort service, Outcome result)
+    private void AddNotices(ServicePort service, ChangeReport report)
     {
         if (_slots!.NoticeFor(service) is { } notice)
         {
-            result.Notices.Add(new ServicePortNotice(service.Key, notice));
+            report.Notice(service.Key, notice);
         }
 
         foreach (var option in service.Options.Keys)
         {
-            result.Notices.Add(new ServicePortNotice(service.Key, $"annotation proxyframework.io/{option}: nftables mode does not have it; it is ignored"));
+            report.Notice(service.Key, $"annotation proxyframework.io/{option}: nftables mode does not have it; it is ignored");
         }
     }
 
@@ -190,22 +181,6 @@ public sealed partial class NftablesBackend : IBackend
         _isUnknown = true;
         _metrics?.ForeignChanges.Add(1);
         context.ReportDrift(new DriftReport(what));
-    }
-
-    /// <summary>What is told of a change set.</summary>
-    private sealed class Outcome
-    {
-        private readonly Dictionary<ServicePortKey, string> _failures = [];
-
-        public List<ServicePortNotice> Notices { get; } = [];
-
-        public void Fail(ServicePortKey key, string reason) => _failures[key] = reason;
-
-        public SyncResult ToSyncResult() => _failures.Count == 0 && Notices.Count == 0 ? SyncResult.Success : new SyncResult
-        {
-            Failures = [.. _failures.Select(static failure => new ServicePortFailure(failure.Key, failure.Value))],
-            Notices = [.. Notices],
-        };
     }
 
     private static partial class Log

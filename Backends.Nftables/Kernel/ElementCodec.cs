@@ -104,9 +104,9 @@ internal sealed class ElementCodec(TableSchema schema)
     }
 
     /// <summary>Reads the frontend of a key; the inverse of what <see cref="WriteKey"/> begins with.</summary>
-    public FrontendKey ReadFrontend(bool isNodePort, ReadOnlySpan<byte> key)
+    public static FrontendKey ReadFrontend(IPFamily family, bool isNodePort, ReadOnlySpan<byte> key)
     {
-        var address = InetAddress.Any(schema.Family);
+        var address = InetAddress.Any(family);
         if (!isNodePort)
         {
             address = InetAddress.FromBytes(key[..address.Size]);

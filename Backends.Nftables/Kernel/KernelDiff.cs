@@ -33,9 +33,9 @@ internal sealed class KernelDiff : IElementDiff
         _existing = existing.ToDictionary(set => set.Name);
     }
 
-    /// <summary>The sets that were read: all that anything is wanted of.</summary>
-    public IEnumerable<KeyValuePair<SetId, KernelSet>> Sets =>
-        _read.Where(read => read.Value is not null).Select(read => KeyValuePair.Create(read.Key, read.Value!));
+    /// <summary>The elements of the sets that were read that nobody wanted.</summary>
+    public IEnumerable<(SetId Id, ReadOnlyMemory<byte> Key)> Unwanted =>
+        _read.SelectMany(static read => read.Value is null ? [] : read.Value.Unwanted.Select(key => (read.Key, key)));
 
     /// <summary>Reads a set although nothing may be wanted of it.</summary>
     public void Read(SetId id) => Find(id);

@@ -73,6 +73,9 @@ internal readonly partial record struct SetId(
     /// <summary>Whether several service ports can want the same element, so that uses must be counted.</summary>
     public bool IsShared => Kind is SetKind.ClusterIPs or SetKind.ExternalIPs or SetKind.Hairpin or SetKind.EndpointAddresses;
 
+    /// <summary>Whether its elements follow from service ports, not from the node or from clients.</summary>
+    public bool IsOfServices => Kind is not (SetKind.Affinity or SetKind.PodRanges or SetKind.NodePortAddresses);
+
     /// <summary>Whether an element maps its key to something.</summary>
     public bool IsMap => Kind is SetKind.Endpoints or SetKind.AffinitySlots or SetKind.AffinityEndpoints or SetKind.Affinity;
 

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Tmds.Linux;
@@ -73,6 +74,29 @@ public sealed unsafe class NetlinkSocket : INetlinkTransport
     /// <summary>Joins a multicast group (<c>NETLINK_ADD_MEMBERSHIP</c>).</summary>
     /// <exception cref="NetlinkException">The group does not exist or may not be joined.</exception>
     public void Join(uint group) => SetOption((int)_handle.DangerousGetHandle(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, (int)group);
+
+    /// <summary>
+    /// Keeps notifications of what one port did out of the receive buffer, by a filter in the kernel (<c>SO_ATTACH_FILTER</c>): a
+    /// listener that makes many changes itself would have it overrun by its own.
+    /// </summary>
+    /// <exception cref="NetlinkException">The system call failed.</exception>
+    public void Ignore(uint portId)
+    {
+        const int OffsetOfPortId = 12; // nlmsg_pid in struct nlmsghdr
+        var port = BitConverter.IsLittleEndian ? BinaryPrimitives.ReverseEndianness(portId) : portId; // BPF_ABS reads big-endian
+        Span<SocketFilter> program =
+        [
+            new(BPF_LD | BPF_W | BPF_ABS, 0, 0, OffsetOfPortId),
+            new(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, port),
+            new(BPF_RET | BPF_K, 0, 0, 0),
+            new(BPF_RET | BPF_K, 0, 0, uint.MaxValue),
+        ];
+        fixed (SocketFilter* instructions = program)
+        {
+            var filter = new SocketFilterProgram { Length = (ushort)program.Length, Instructions = instructions };
+            Check("setsockopt", setsockopt((int)_handle.DangerousGetHandle(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(SocketFilterProgram)));
+        }
+    }
 
     /// <summary>Sends whole messages in one system call, with the send buffer enlarged as needed.</summary>
     /// <exception cref="NetlinkException">The system call failed.</exception>
@@ -191,6 +215,25 @@ public sealed unsafe class NetlinkSocket : INetlinkTransport
         {
             throw new NetlinkException(call, errno);
         }
+    }
+
+    // linux/bpf_common.h
+    private const ushort BPF_LD = 0x00;
+    private const ushort BPF_W = 0x00;
+    private const ushort BPF_ABS = 0x20;
+    private const ushort BPF_JMP = 0x05;
+    private const ushort BPF_JEQ = 0x10;
+    private const ushort BPF_K = 0x00;
+    private const ushort BPF_RET = 0x06;
+
+    /// <summary><c>struct sock_filter</c> (linux/filter.h).</summary>
+    private readonly record struct SocketFilter(ushort Code, byte JumpTrue, byte JumpFalse, uint Operand);
+
+    /// <summary><c>struct sock_fprog</c> (linux/filter.h).</summary>
+    private struct SocketFilterProgram
+    {
+        public ushort Length;
+        public SocketFilter* Instructions;
     }
 
     /// <summary><c>struct sockaddr_nl</c> (linux/netlink.h).</summary>

@@ -22,12 +22,18 @@ public sealed class NetlinkSubscription : IDisposable
     /// <param name="protocol">The netlink family.</param>
     /// <param name="groups">The numbers of the multicast groups to join.</param>
     /// <param name="receiveBuffer">Bytes of receive buffer; what does not fit is lost, and reported as an overrun.</param>
+    /// <param name="ignoredPort">The <see cref="NetlinkSocket.PortId"/> whose changes are not told; 0 for none.</param>
     /// <exception cref="NetlinkException">A system call failed.</exception>
-    public static NetlinkSubscription Open(NetlinkProtocol protocol, ReadOnlySpan<uint> groups, int receiveBuffer = 8 << 20)
+    public static NetlinkSubscription Open(NetlinkProtocol protocol, ReadOnlySpan<uint> groups, int receiveBuffer = 8 << 20, uint ignoredPort = 0)
     {
         var socket = NetlinkSocket.Open(protocol, receiveBuffer);
         try
         {
+            if (ignoredPort != 0)
+            {
+                socket.Ignore(ignoredPort);
+            }
+
             foreach (var group in groups)
             {
                 socket.Join(group);

@@ -10,20 +10,15 @@ namespace ProxyFramework.Netlink.NfTables;
 public sealed class NftSubscription : IDisposable
 {
     private readonly NetlinkSubscription _subscription;
-    private readonly uint _ownPort;
 
-    private NftSubscription(NetlinkSubscription subscription, uint ownPort)
-    {
-        _subscription = subscription;
-        _ownPort = ownPort;
-    }
+    private NftSubscription(NetlinkSubscription subscription) => _subscription = subscription;
 
     /// <summary>Opens a subscription in the network namespace of the calling thread.</summary>
     /// <param name="ownPort">The <see cref="NftNetlink.PortId"/> whose changes are not reported; 0 reports all.</param>
     /// <param name="receiveBuffer">Bytes of receive buffer; what does not fit is lost, and reported as <see cref="NftNotification.Overrun"/>.</param>
     /// <exception cref="NetlinkException">A system call failed.</exception>
     public static NftSubscription Open(uint ownPort = 0, int receiveBuffer = 16 << 20) =>
-        new(NetlinkSubscription.Open(NetlinkProtocol.Netfilter, [NFNLGRP_NFTABLES], receiveBuffer), ownPort);
+        new(NetlinkSubscription.Open(NetlinkProtocol.Netfilter, [NFNLGRP_NFTABLES], receiveBuffer, ownPort));
 
     /// <summary>The changes as they come, without end.</summary>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
@@ -35,7 +30,7 @@ public sealed class NftSubscription : IDisposable
         {
             var received = await _subscription.ReceiveAsync(cancellationToken).ConfigureAwait(false);
             notifications.Clear();
-            Parse(received.Span, notifications, _ownPort);
+            Parse(received.Span, notifications);
             foreach (var notification in notifications)
             {
                 yield return notification;
@@ -46,7 +41,7 @@ public sealed class NftSubscription : IDisposable
     /// <summary>Closes the socket.</summary>
     public void Dispose() => _subscription.Dispose();
 
-    internal static void Parse(ReadOnlySpan<byte> received, List<NftNotification> notifications, uint ownPort)
+    internal static void Parse(ReadOnlySpan<byte> received, List<NftNotification> notifications)
     {
         if (received.IsEmpty)
         {
@@ -57,7 +52,7 @@ public sealed class NftSubscription : IDisposable
         var reader = new NetlinkReader(received);
         while (reader.TryRead(out var message))
         {
-            if (message.Type >> 8 != NFNL_SUBSYS_NFTABLES || (ownPort != 0 && message.PortId == ownPort))
+            if (message.Type >> 8 != NFNL_SUBSYS_NFTABLES)
             {
                 continue;
             }

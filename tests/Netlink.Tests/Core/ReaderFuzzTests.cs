@@ -108,7 +108,7 @@ public sealed class ReaderFuzzTests
         }
 
         RouteSubscription.Parse(bytes, []);
-        NftSubscription.Parse(bytes, [], 0);
+        NftSubscription.Parse(bytes, []);
     }
 
     private static byte[] Message(ushort type, byte[] payload) =>

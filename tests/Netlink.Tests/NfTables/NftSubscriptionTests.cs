@@ -45,6 +45,29 @@ public sealed class NftSubscriptionTests : IDisposable
         Assert.Contains(flush, gone => gone is { Kind: NftObjectKind.Rule, Deleted: true, Name: "pick-2" });
     }
 
+    [Fact]
+    public async Task Ones_own_changes_do_not_fill_the_receive_buffer()
+    {
+        using var nft = _ns.Run(NftNetlink.Open);
+        using var subscription = _ns.Run(() => NftSubscription.Open(nft.PortId, receiveBuffer: 4096));
+        using var batch = new NftBatch();
+        ServicesRuleset.Write(batch);
+        for (var i = 0; i < 20; i++)
+        {
+            nft.Commit(batch);
+            batch.Reset();
+            batch.DeleteTable(new NftTable(NftFamily.IPv4, "proxy"));
+            batch.DeleteTable(new NftTable(NftFamily.IPv6, "proxy6"));
+            nft.Commit(batch);
+            batch.Reset();
+            ServicesRuleset.Write(batch);
+        }
+
+        _ns.Exec("nft", "add", "table", "ip", "other");
+        var change = Assert.IsType<NftNotification.Change>((await UntilCommitted(subscription))[0]);
+        Assert.Equal("other", change.Table);
+    }
+
     private async Task<List<NftNotification>> UntilCommitted(NftSubscription subscription)
     {
         var notifications = new List<NftNotification>();
