@@ -22,6 +22,14 @@ internal sealed class DriftWatch : IAsyncDisposable
         _reading = Task.Run(() => ReadAsync(failed));
     }
 
+    /// <summary>Listens no more, while our own changes are many.</summary>
+    /// <exception cref="ProxyFramework.Netlink.NetlinkException">The system call failed.</exception>
+    public void Pause() => _subscription.Pause();
+
+    /// <summary>Listens again.</summary>
+    /// <exception cref="ProxyFramework.Netlink.NetlinkException">The system call failed.</exception>
+    public void Resume() => _subscription.Resume();
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {

@@ -29,6 +29,8 @@ public sealed partial class NftablesBackend : IBackend
     /// <inheritdoc/>
     public string Name => "nftables";
 
+    private long Transactions => _tables.Sum(static table => table.Transactions);
+
     /// <inheritdoc/>
     public ValueTask<BackendSupport> ProbeAsync(CancellationToken cancellationToken)
     {
@@ -57,7 +59,7 @@ public sealed partial class NftablesBackend : IBackend
         var chains = new ChainLayout(1u << settings.MasqueradeBit, settings.DropInvalid);
         _tables = [.. Enum.GetValues<IPFamily>().Select(family =>
             new FamilyTable(_nft, new TableSchema(family, settings.AffinityClients), _slots, chains, _logger))];
-        _metrics = new NftablesMetrics(() => _tables.Sum(table => table.Transactions), () => _tables.Sum(table => table.ElementChanges));
+        _metrics = new NftablesMetrics(() => Transactions, () => _tables.Sum(table => table.ElementChanges));
         return ValueTask.CompletedTask;
     }
 
@@ -128,27 +130,55 @@ public sealed partial class NftablesBackend : IBackend
     {
         if (isAdoption)
         {
-            // What others change from here on makes the tables unknown again.
-            _isUnknown = false;
+            Adopt(changes, report, cancellationToken);
+            return;
         }
 
         foreach (var table in _tables)
         {
-            if (isAdoption)
-            {
-                _metrics!.Adoptions.Add(1);
-                var wanted = changes.State.Values.Where(service => service.Family == table.Family);
-                _flows!.AddFormer(table.Adopt(wanted, changes.Node, report, cancellationToken));
-            }
-            else
-            {
-                table.Apply(ChangesOf(table, changes), changes.Node, report, cancellationToken);
-            }
-
-            if (changes.IsFull && !isAdoption)
+            table.Apply(ChangesOf(table, changes), changes.Node, report, cancellationToken);
+            if (changes.IsFull)
             {
                 table.DropUnusedClasses();
             }
+        }
+    }
+
+    /// <summary>
+    /// Adopts the tables, deaf at first: the kernel's notifications of a large load would take longer than the load. The generations
+    /// of its rules tell whether anyone else changed something meanwhile.
+    /// </summary>
+    private void Adopt(ServiceChangeSet changes, ChangeReport report, CancellationToken cancellationToken)
+    {
+        _watch!.Pause();
+        try
+        {
+            var (generation, transactions) = (_nft!.GetGeneration().Id, Transactions);
+            AdoptTables(changes, report, cancellationToken);
+            _watch.Resume();
+            if (_nft.GetGeneration().Id - generation == (uint)(Transactions - transactions))
+            {
+                return;
+            }
+        }
+        catch
+        {
+            _watch.Resume();
+            throw;
+        }
+
+        AdoptTables(changes, report, cancellationToken);
+    }
+
+    private void AdoptTables(ServiceChangeSet changes, ChangeReport report, CancellationToken cancellationToken)
+    {
+        // What others change from here on makes the tables unknown again.
+        _isUnknown = false;
+        foreach (var table in _tables)
+        {
+            _metrics!.Adoptions.Add(1);
+            var wanted = changes.State.Values.Where(service => service.Family == table.Family);
+            _flows!.AddFormer(table.Adopt(wanted, changes.Node, report, cancellationToken));
         }
     }
 

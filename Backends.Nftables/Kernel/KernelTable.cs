@@ -23,7 +23,7 @@ internal sealed class KernelTable(NftNetlink nft, TableSchema schema, ChainLayou
     /// <summary>Whether packets enter the table: not before a first load is complete.</summary>
     public bool IsActive { get; private set; }
 
-    /// <summary>How many transactions were committed so far.</summary>
+    /// <summary>How many transactions were committed so far, each of which made a new generation of the kernel's rules.</summary>
     public long Transactions { get; private set; }
 
     /// <summary>Takes the node as it is; it comes into force with <see cref="WriteChains"/>.</summary>
@@ -57,8 +57,11 @@ internal sealed class KernelTable(NftNetlink nft, TableSchema schema, ChainLayou
         var existing = sets.Select(set => set.Name).ToHashSet();
         Commit(batch =>
         {
-            // Names the comment again where the table is there, and changes nothing else then.
-            batch.AddTable(schema.Table);
+            if (existing.Count == 0)
+            {
+                batch.AddTable(schema.Table);
+            }
+
             foreach (var set in ChainLayout.FixedSets().Select(schema.Set).Where(set => !existing.Contains(set.Name)))
             {
                 batch.AddSet(set);
@@ -72,8 +75,11 @@ internal sealed class KernelTable(NftNetlink nft, TableSchema schema, ChainLayou
     {
         _batch.Reset();
         write(_batch);
-        nft.Commit(_batch);
-        Transactions++;
+        if (!_batch.IsEmpty)
+        {
+            nft.Commit(_batch);
+            Transactions++;
+        }
     }
 
     /// <summary>Commits elements of service ports, with the classes that they are the first of.</summary>
@@ -90,9 +96,17 @@ internal sealed class KernelTable(NftNetlink nft, TableSchema schema, ChainLayou
             WriteChains(_batch);
         }
 
+        if (_batch.IsEmpty)
+        {
+            return [];
+        }
+
         var refused = nft.TryCommit(_batch);
-        Transactions++;
-        if (!refused.IsEmpty)
+        if (refused.IsEmpty)
+        {
+            Transactions++;
+        }
+        else
         {
             Classes.ExceptWith(newClasses);
         }

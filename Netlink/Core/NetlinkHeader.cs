@@ -40,6 +40,7 @@ internal static class NetlinkHeader
     internal const ushort NLA_TYPE_MASK = 0x3FFF;
 
     internal const int NETLINK_ADD_MEMBERSHIP = 1;
+    internal const int NETLINK_DROP_MEMBERSHIP = 2;
     internal const int NETLINK_CAP_ACK = 10;
     internal const int NETLINK_EXT_ACK = 11;
     internal const int NETLINK_GET_STRICT_CHK = 12;

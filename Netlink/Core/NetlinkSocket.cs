@@ -75,6 +75,10 @@ public sealed unsafe class NetlinkSocket : INetlinkTransport
     /// <exception cref="NetlinkException">The group does not exist or may not be joined.</exception>
     public void Join(uint group) => SetOption((int)_handle.DangerousGetHandle(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, (int)group);
 
+    /// <summary>Leaves a multicast group (<c>NETLINK_DROP_MEMBERSHIP</c>).</summary>
+    /// <exception cref="NetlinkException">The group does not exist.</exception>
+    public void Leave(uint group) => SetOption((int)_handle.DangerousGetHandle(), SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, (int)group);
+
     /// <summary>
     /// Keeps notifications of what one port did out of the receive buffer, by a filter in the kernel (<c>SO_ATTACH_FILTER</c>): a
     /// listener that makes many changes itself would have it overrun by its own.

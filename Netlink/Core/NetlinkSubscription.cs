@@ -48,6 +48,14 @@ public sealed class NetlinkSubscription : IDisposable
         }
     }
 
+    /// <summary>Joins one more group.</summary>
+    /// <exception cref="NetlinkException">The group does not exist or may not be joined.</exception>
+    public void Join(uint group) => _netlink.Join(group);
+
+    /// <summary>Leaves a group. What was queued before is still received.</summary>
+    /// <exception cref="NetlinkException">The group does not exist.</exception>
+    public void Leave(uint group) => _netlink.Leave(group);
+
     /// <summary>Waits for notifications.</summary>
     /// <returns>
     /// Whole messages for <see cref="NetlinkReader"/>, valid until the next call; empty where notifications were lost

@@ -34,6 +34,6 @@ internal static class NftProgram
     private static string FirstEndpoint(string listing)
     {
         var from = listing.IndexOf("elements = {", listing.IndexOf("map endpoints-cluster", StringComparison.Ordinal), StringComparison.Ordinal) + "elements = {".Length;
-        return listing[from..listing.IndexOf(':', from)].Trim();
+        return listing[from..listing.IndexOf(" : ", from, StringComparison.Ordinal)].Trim();
     }
 }
