@@ -28,17 +28,24 @@ public class LocalhostNodePortProperties
     /// <param name="Name">To which service port.</param>
     /// <param name="Version">What is wanted, 0 for nothing, odd with a node port; of the node, which addresses.</param>
     /// <param name="Chosen">What the chosen backend refuses, as bits; all of them and one more to throw.</param>
-    /// <param name="Companion">The same for the companion.</param>
+    /// <param name="Companion">The same for the companion, and two more: not to return before a later sync, and this sync not being that one.</param>
     private readonly record struct Event(Kind Kind, int Name, int Version, int Chosen, int Companion);
 
-    private static readonly Gen<int> Faults = Gen.Frequency((3, Gen.Const(0)), (2, Gen.Int[0, 31]), (1, Gen.Const(32)));
+    private const int Throws = 32;
+    private const int Slow = 64;
+    private const int StaysSlow = 128;
+
+    private static readonly Gen<int> Faults = Gen.Frequency((3, Gen.Const(0)), (2, Gen.Int[0, 31]), (1, Gen.Const(Throws)));
 
     private static readonly Gen<Event> AnyEvent = Gen.Select(
         Gen.Frequency((6, Gen.Const(Kind.Want)), (1, Gen.Const(Kind.Node)), (4, Gen.Const(Kind.Sync)), (1, Gen.Const(Kind.FullSync))),
         Gen.Int[0, Names.Length - 1],
         Gen.Int[0, 5],
         Faults,
-        Faults,
+        Gen.Select(
+            Faults,
+            Gen.Frequency((3, Gen.Const(0)), (1, Gen.Const(Slow)), (1, Gen.Const(StaysSlow)), (1, Gen.Const(Slow | StaysSlow))),
+            (faults, slow) => faults | slow),
         (kind, name, version, chosen, companion) => new Event(kind, name, version, chosen, companion));
 
     [Fact]
@@ -49,7 +56,7 @@ public class LocalhostNodePortProperties
                 await using var model = new Model();
                 await model.RunAsync(events);
             },
-            iter: 1000);
+            iter: 400);
 
     private sealed class Model : IAsyncDisposable
     {
@@ -63,6 +70,7 @@ public class LocalhostNodePortProperties
         private bool _hasBeenWanted;
         private bool _needsFull = true;
         private Exception? _broken;
+        private volatile TaskCompletionSource? _held;
 
         public Model()
         {
@@ -100,7 +108,7 @@ public class LocalhostNodePortProperties
             }
 
             // Quiet: nothing fails any more, and the clock goes on until nothing is left to do.
-            for (var i = 0; i < 5 && (_needsFull || _ledger.HasChanges || _ledger.NextRetry is not null); i++)
+            for (var i = 0; i < 8 && (_needsFull || _ledger.HasChanges || _ledger.NextRetry is not null); i++)
             {
                 _time.Advance(TimeSpan.FromMinutes(1));
                 await SyncAsync(full: false, 0, 0);
@@ -124,7 +132,11 @@ public class LocalhostNodePortProperties
             }
         }
 
-        public ValueTask DisposeAsync() => _composition.DisposeAsync();
+        public async ValueTask DisposeAsync()
+        {
+            await ReleaseAsync();
+            await _composition.DisposeAsync();
+        }
 
         private static IEnumerable<KeyValuePair<ServicePortKey, ServicePort>> Ordered(IReadOnlyDictionary<ServicePortKey, ServicePort> state) =>
             state.OrderBy(static one => one.Key.Service);
@@ -161,7 +173,7 @@ public class LocalhostNodePortProperties
                 Assert.Equal(LocalhostNodePorts.Without(_node), changes.Node);
                 return Answer(changes, chosenFaults);
             };
-            _pair.Companion.OnApply = (changes, _) =>
+            _pair.Companion.OnApply = async (changes, _) =>
             {
                 try
                 {
@@ -174,12 +186,32 @@ public class LocalhostNodePortProperties
                     _broken ??= error;
                 }
 
-                return Answer(changes, companionFaults);
+                if ((companionFaults & Slow) != 0)
+                {
+                    var held = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                    _held = held;
+                    await held.Task;
+                }
+
+                return await Answer(changes, companionFaults & ~(Slow | StaysSlow));
             };
+            if ((companionFaults & StaysSlow) == 0)
+            {
+                await ReleaseAsync();
+            }
+
             var taken = full || _needsFull ? _ledger.TakeFull() : _ledger.Take(_time.GetUtcNow());
             try
             {
-                var result = await _composition.ApplyAsync(taken, CancellationToken.None);
+                var apply = _composition.ApplyAsync(taken, CancellationToken.None).AsTask();
+                await LoopRun.Until(() => apply.IsCompleted || _held is not null, "an answer");
+                while (!apply.IsCompleted)
+                {
+                    _time.Advance(TimeSpan.FromMilliseconds(250));
+                    await Task.Yield();
+                }
+
+                var result = await apply;
                 Assert.Equal(result.Failures.Length, result.Failures.Select(failure => failure.Key).Distinct().Count());
                 _needsFull &= !taken.IsFull;
                 _ledger.Acknowledge(taken, result, _time.GetUtcNow());
@@ -191,7 +223,18 @@ public class LocalhostNodePortProperties
             }
         }
 
-        private static ValueTask<SyncResult> Answer(ServiceChangeSet changes, int faults) => faults == 32
+        /// <summary>Lets a slow call return, soon: the next change set may come before the composition has noticed.</summary>
+        private async Task ReleaseAsync()
+        {
+            if (_held is { } held)
+            {
+                _held = null;
+                held.SetResult();
+                await LoopRun.Until(() => _pair.Companion.Running == 0, "the slow call returns");
+            }
+        }
+
+        private static ValueTask<SyncResult> Answer(ServiceChangeSet changes, int faults) => faults == Throws
             ? throw new BackendException("broken")
             : new(new SyncResult
             {
