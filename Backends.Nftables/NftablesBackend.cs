@@ -35,7 +35,9 @@ public sealed partial class NftablesBackend : IBackend
     public ValueTask<BackendSupport> ProbeAsync(CancellationToken cancellationToken)
     {
         var missing = OperatingSystem.IsLinux() ? KernelProbe.FindMissing() : ["nftables mode needs Linux"];
-        return ValueTask.FromResult(missing.IsEmpty ? BackendSupport.Supported(ModePreference) : BackendSupport.NotSupported(missing));
+        return ValueTask.FromResult(missing.IsEmpty
+            ? BackendSupport.Supported(ModePreference) with { ServesLoopbackNodePorts = false }
+            : BackendSupport.NotSupported(missing));
     }
 
     /// <inheritdoc/>

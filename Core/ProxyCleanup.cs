@@ -4,6 +4,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using ProxyFramework.Core.Localhost;
 using ProxyFramework.Core.Plugins;
 
 namespace ProxyFramework.Core;
@@ -44,6 +45,9 @@ public sealed class ProxyCleanup(
             return new CleanupOutcome(backend.Name, CleanupStatus.NotSupported, string.Join("; ", support.Missing));
         }
 
+        // A companion's traces are traces of the mode that it ran beside.
+        backend = LocalhostNodePortBackend.Complete(
+            backend, support, selection, Configuration, options.Value.ForSyncLoop(), time, loggerFactory);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         try
         {
@@ -64,12 +68,14 @@ public sealed class ProxyCleanup(
         }
     }
 
+    private IConfiguration Configuration => services.GetService<IConfiguration>() ?? new ConfigurationBuilder().Build();
+
     private BackendContext Context(IBackend backend) => new()
     {
         LoggerFactory = loggerFactory,
         TimeProvider = time,
         Schedulers = catalog.Schedulers,
-        Settings = (services.GetService<IConfiguration>() ?? new ConfigurationBuilder().Build()).GetSection(backend.Name),
+        Settings = Configuration.GetSection(backend.Name),
         DefaultScheduler = options.Value.DefaultScheduler,
         DrainTimeout = options.Value.DrainTimeout,
         ReportDrift = static _ => { },

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using ProxyFramework.Core.Health;
+using ProxyFramework.Core.Localhost;
 using ProxyFramework.Core.Plugins;
 using ProxyFramework.Core.Sources;
 using ProxyFramework.Core.Sync;
@@ -54,6 +55,8 @@ public sealed partial class ServiceProxy : BackgroundService, IServiceProxyState
     /// <inheritdoc/>
     public ImmutableArray<ServicePort> SnapshotServicePorts() => _running?.View.Snapshot() ?? [];
 
+    private IConfiguration Configuration => _services.GetService<IConfiguration>() ?? new ConfigurationBuilder().Build();
+
     /// <summary>Chooses the backend and starts it. Returns once it has started, or hangs.</summary>
     /// <exception cref="ProxyStartException">The proxy cannot run; the message says why and what to do.</exception>
     public override async Task StartAsync(CancellationToken cancellationToken)
@@ -68,6 +71,8 @@ public sealed partial class ServiceProxy : BackgroundService, IServiceProxyState
             Log.Limit(_logger, backend.Name, limit);
         }
 
+        backend = LocalhostNodePortBackend.Complete(
+            backend, support, selection, Configuration, _options.ForSyncLoop(), _time, _loggerFactory);
         _running = Assemble(backend, sources);
         await base.StartAsync(cancellationToken).ConfigureAwait(false);
         await BackendStartedAsync(_running, cancellationToken).ConfigureAwait(false);
@@ -155,13 +160,12 @@ public sealed partial class ServiceProxy : BackgroundService, IServiceProxyState
     private Running Assemble(IBackend backend, ImmutableArray<IServiceSource> sources)
     {
         SyncLoop? loop = null;
-        var configuration = _services.GetService<IConfiguration>() ?? new ConfigurationBuilder().Build();
         var context = new BackendContext
         {
             LoggerFactory = _loggerFactory,
             TimeProvider = _time,
             Schedulers = _services.GetRequiredService<ISchedulerCatalog>(),
-            Settings = configuration.GetSection(backend.Name),
+            Settings = Configuration.GetSection(backend.Name),
             DefaultScheduler = _options.DefaultScheduler,
             DrainTimeout = _options.DrainTimeout,
             ReportDrift = drift => loop!.ReportDrift(drift),

@@ -13,6 +13,13 @@ public sealed record BackendSupport(ImmutableArray<string> Missing, int Preferen
     /// <summary>Limits under which it runs nevertheless, one sentence each (a missing privilege, say).</summary>
     public ImmutableArray<string> Limits { get; init; } = [];
 
+    /// <summary>
+    /// Whether it serves node ports on loopback addresses itself, where <see cref="NodeState.NodePortAddresses"/> holds any; true unless
+    /// set. Where it does not, it is never given such addresses: the framework has them served by the backend <c>userspace</c> beside
+    /// it. For data paths in the kernel, which lets no packet leave for 127.0.0.0/8 or ::1 (KEP-6032), so that there is nothing to forward.
+    /// </summary>
+    public bool ServesLoopbackNodePorts { get; init; } = true;
+
     /// <summary>Whether nothing is missing.</summary>
     public bool IsSupported => Missing.IsDefaultOrEmpty;
 

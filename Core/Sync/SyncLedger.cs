@@ -22,6 +22,9 @@ internal sealed class SyncLedger(Backoff backoff)
     /// <summary>Whether there is something to hand over that waits for no retry.</summary>
     public bool HasChanges => _ready.Count > 0 || !_node.Equals(_nodeInForce);
 
+    /// <summary>What is wanted.</summary>
+    public IReadOnlyDictionary<ServicePortKey, ServicePort> Desired => _desired;
+
     /// <summary>The service ports that are not in force because the backend refused them.</summary>
     public IReadOnlyDictionary<ServicePortKey, ServicePortFailure> Failures => _failures;
 

@@ -16,9 +16,20 @@ internal sealed class LoopRun : IAsyncDisposable
     private readonly MessageLog _messages = new();
 
     public LoopRun(SyncLoopOptions? options = null, Action<ScriptedBackend>? script = null, params ISyncObserver[] observers)
+        : this(options, script, static (backend, _) => backend, observers)
+    {
+    }
+
+    /// <param name="options">The times to keep.</param>
+    /// <param name="script">What the backend does.</param>
+    /// <param name="wrap">What the loop is given for the backend.</param>
+    /// <param name="observers">Who wants to know.</param>
+    public LoopRun(
+        SyncLoopOptions? options, Action<ScriptedBackend>? script, Func<ScriptedBackend, TimeProvider, IBackend> wrap, params ISyncObserver[] observers)
     {
         Backend = new ScriptedBackend { Time = Time };
         script?.Invoke(Backend);
+        var wrapped = wrap(Backend, Time);
         SyncLoop? loop = null;
         var context = new BackendContext
         {
@@ -28,7 +39,7 @@ internal sealed class LoopRun : IAsyncDisposable
             Settings = new ConfigurationBuilder().Build(),
             ReportDrift = drift => loop!.ReportDrift(drift),
         };
-        Loop = loop = new SyncLoop(Backend, context, options ?? new SyncLoopOptions(), Time, _messages, observers);
+        Loop = loop = new SyncLoop(wrapped, context, options ?? new SyncLoopOptions(), Time, _messages, observers);
         Ended = Loop.RunAsync(_ending.Token);
     }
 
@@ -54,14 +65,17 @@ internal sealed class LoopRun : IAsyncDisposable
     }
 
     /// <summary>Moves the clock in small steps until something happens; returns how far.</summary>
-    public async Task<TimeSpan> AdvanceUntil(Func<bool> condition, TimeSpan step, string what)
+    public Task<TimeSpan> AdvanceUntil(Func<bool> condition, TimeSpan step, string what) => AdvanceUntil(Time, condition, step, what);
+
+    /// <summary>The same for any clock.</summary>
+    public static async Task<TimeSpan> AdvanceUntil(FakeTimeProvider time, Func<bool> condition, TimeSpan step, string what)
     {
         var moved = TimeSpan.Zero;
         var limit = DateTime.UtcNow.AddSeconds(20);
         while (!condition())
         {
             Assert.True(DateTime.UtcNow < limit, "did not happen: " + what);
-            Time.Advance(step);
+            time.Advance(step);
             moved += step;
             await Settle();
         }

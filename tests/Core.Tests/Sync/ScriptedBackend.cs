@@ -18,7 +18,13 @@ internal sealed class ScriptedBackend : IBackend
 
     public required TimeProvider Time { get; init; }
 
-    public string Name => "scripted";
+    public string Name { get; init; } = "scripted";
+
+    public Func<ValueTask<BackendSupport>> OnProbe { get; set; } = () => new(BackendSupport.Supported(1));
+
+    public Func<ValueTask> OnDispose { get; set; } = () => ValueTask.CompletedTask;
+
+    public Func<ValueTask> OnCleanup { get; set; } = () => ValueTask.CompletedTask;
 
     public int Running { get; private set; }
 
@@ -50,7 +56,7 @@ internal sealed class ScriptedBackend : IBackend
         }
     }
 
-    public ValueTask<BackendSupport> ProbeAsync(CancellationToken cancellationToken) => new(BackendSupport.Supported(1));
+    public ValueTask<BackendSupport> ProbeAsync(CancellationToken cancellationToken) => OnProbe();
 
     public ValueTask StartAsync(BackendContext context, CancellationToken cancellationToken)
     {
@@ -86,12 +92,16 @@ internal sealed class ScriptedBackend : IBackend
         }
     }
 
-    public ValueTask CleanupAsync(BackendContext context, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+    public ValueTask CleanupAsync(BackendContext context, CancellationToken cancellationToken)
+    {
+        Context = context;
+        return OnCleanup();
+    }
 
     public ValueTask DisposeAsync()
     {
         IsDisposed = true;
-        return ValueTask.CompletedTask;
+        return OnDispose();
     }
 
     private void Replay(ServiceChangeSet changes, HashSet<ServicePortKey> failed)
