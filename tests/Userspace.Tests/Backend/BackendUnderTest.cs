@@ -162,6 +162,16 @@ internal sealed class BackendUnderTest : IAsyncDisposable, ISchedulerCatalog, IL
     /// <summary>As without CAP_NET_ADMIN.</summary>
     private sealed class NoAddresses : ILocalAddresses
     {
+        public string? Guard() => null;
+
+        public void Admit(ListenKey key)
+        {
+        }
+
+        public void Exclude(ListenKey key)
+        {
+        }
+
         public ValueTask<IReadOnlyCollection<InetAddress>> ReadAsync(CancellationToken cancellationToken) =>
             ValueTask.FromResult<IReadOnlyCollection<InetAddress>>([]);
 

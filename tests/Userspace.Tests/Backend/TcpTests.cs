@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
+using ProxyFramework.Backends.Userspace;
 using Xunit;
 
 namespace ProxyFramework.Userspace.Tests.Backend;
@@ -351,6 +352,21 @@ public sealed class TcpTests
         test.Level = Microsoft.Extensions.Logging.LogLevel.Information;
         await TcpClient.AskAsync(frontend);
         Assert.Empty(test.Lines);
+    }
+
+    [Fact]
+    public void A_connection_that_met_itself_is_told_from_one_to_an_endpoint()
+    {
+        // The source port is chosen here, as the kernel could choose it.
+        using var alone = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        alone.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        var port = (ushort)((IPEndPoint)alone.LocalEndPoint!).Port;
+        alone.Connect(IPAddress.Loopback, port);
+        Assert.True(new EndpointTarget(InetAddress.Parse("127.0.0.1"), port).HasItselfAsPeer(alone));
+        using var server = new TcpServer("a");
+        using var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        client.Connect(server.EndPoint);
+        Assert.False(new EndpointTarget(InetAddress.Parse("127.0.0.1"), (ushort)server.EndPoint.Port).HasItselfAsPeer(client));
     }
 
     private static IPEndPoint DeadEndPoint() => Services.FreeFrontend().ToEndPoint();
