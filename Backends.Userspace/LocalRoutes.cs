@@ -6,8 +6,8 @@ namespace ProxyFramework.Backends.Userspace;
 
 /// <summary>
 /// Addresses made local by a route of type <c>local</c> on the loopback interface (<c>ip route add local ADDRESS dev lo table
-/// local proto 78</c>): cheaper than an address on a device, and recognisable by the protocol number. The kernel answers ARP and
-/// neighbour solicitations for them as for its own.
+/// local proto 78</c>): cheaper than an address on a device, and recognisable by the protocol number. The kernel answers ARP for them
+/// on every interface unless <c>arp_ignore</c> is set, and no neighbour solicitations. A <see cref="PortGuard"/> stands before them.
 /// </summary>
 internal sealed class LocalRoutes : ILocalAddresses
 {
