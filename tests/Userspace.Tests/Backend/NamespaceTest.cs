@@ -14,6 +14,7 @@ public abstract class NamespaceTest : IDisposable
     protected static readonly Route ToLocal = new(TrafficPolicy.Local, false);
     protected static readonly Route ToCluster = new(TrafficPolicy.Cluster, true);
 
+    private readonly List<BackendUnderTest> _backends = [];
     private readonly Lazy<NetworkNamespace> _outside;
 
     protected NamespaceTest() => _outside = new(() =>
@@ -49,6 +50,11 @@ public abstract class NamespaceTest : IDisposable
 
     protected virtual void Dispose(bool disposing)
     {
+        if (TestContext.Current.TestState?.Result == TestResult.Failed)
+        {
+            TestContext.Current.TestOutputHelper?.WriteLine(string.Join('\n', _backends.SelectMany(backend => backend.Lines.TakeLast(50))));
+        }
+
         Server.Dispose();
         Other.Dispose();
         Node.Dispose();
@@ -107,7 +113,12 @@ public abstract class NamespaceTest : IDisposable
     private protected static void WaitForSynSent(NetworkNamespace space) =>
         Wait.UntilAsync(() => space.Exec("ss", "-Htn", "state", "syn-sent").Length > 0, "the client has sent its SYN").GetAwaiter().GetResult();
 
-    private protected NodeBackend Start() => new(Node.Run(BackendUnderTest.StartWithRoutes), Node);
+    private protected NodeBackend Start()
+    {
+        var started = Node.Run(BackendUnderTest.StartWithRoutes);
+        _backends.Add(started);
+        return new NodeBackend(started, Node);
+    }
 
     protected string[] Routes(IPFamily family) =>
     [

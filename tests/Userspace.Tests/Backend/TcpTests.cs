@@ -227,7 +227,7 @@ public sealed class TcpTests
     [Fact]
     public async Task An_endpoint_that_does_not_answer_is_given_up_after_the_connect_timeout()
     {
-        await using var test = await BackendUnderTest.StartAsync(settings: ("connect-timeout", "50ms"));
+        await using var test = await BackendUnderTest.StartAsync(settings: ("connect-timeout", "1s"));
         using var server = new TcpServer("a");
 
         // A listener whose queue is full ignores further connects (listen(2)), like a host that is gone.
@@ -239,7 +239,7 @@ public sealed class TcpTests
         await first.ConnectAsync(target);
         var frontend = Services.FreeFrontend();
         await test.ApplyAsync(Services.Make(frontend, [server.EndPoint, target]));
-        Assert.All(await TcpClient.AskAsync(frontend, 4), name => Assert.Equal("a", name));
+        Assert.Equal(["a", "a"], await TcpClient.AskAsync(frontend, 2));
         Assert.Contains(test.Lines, line => line.Contains("did not answer in time", StringComparison.Ordinal));
     }
 
