@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 
 namespace ProxyFramework.Backends.Userspace;
 
@@ -32,6 +33,12 @@ internal sealed class EndpointTarget
         get => Volatile.Read(ref _retiredAt);
         set => Volatile.Write(ref _retiredAt, value);
     }
+
+    /// <summary>
+    /// Whether a connected socket has itself as its peer. At an address of this machine that can happen where nobody listens: the
+    /// kernel may choose the very port as the source, and TCP then opens from both sides at once (RFC 9293 §3.5).
+    /// </summary>
+    public bool HasItselfAsPeer(Socket connected) => EndPoint.Equals(connected.LocalEndPoint);
 
     public override string ToString() => EndPoint.ToString();
 }

@@ -127,6 +127,9 @@ internal abstract class FrontendListener
     /// <summary>Stops listening.</summary>
     public abstract void Close();
 
+    /// <summary>Takes back that it may be reached at an address that was made local for it.</summary>
+    public void Exclude() => Run.Addresses.Exclude(Key);
+
     /// <summary>Begins to take what comes.</summary>
     protected abstract void Start();
 

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Net.Sockets;
 
 namespace ProxyFramework.Backends.Userspace;
@@ -38,20 +39,23 @@ internal sealed class ListenerTable
     {
         try
         {
-            var state = new FrontendListener.State(owner, frontend, ListenPlan.For(owner.Routing!.Service, frontend, key.Address, run.Origins));
             lock (_lock)
             {
+                // The origins are read in here: when they change, Replan comes after them.
+                var plan = ListenPlan.For(owner.Routing!.Service, frontend, key.Address, run.Origins);
+                var state = new FrontendListener.State(owner, frontend, plan);
                 _lingering.Remove(key);
                 if (_listeners.TryGetValue(key, out var listener))
                 {
                     listener.Update(state);
-                    CloseUnlessNeeded(listener, state.Plan);
-                    return null;
+                    CloseUnlessNeeded(listener, plan);
+                    return Where(frontend, key, addressProblem);
                 }
 
-                if (!state.Plan.Listens)
+                // A socket could perhaps be bound (net.ipv4.ip_nonlocal_bind), but nobody would reach it.
+                if (!plan.Listens || addressProblem is not null)
                 {
-                    return addressProblem;
+                    return Where(frontend, key, addressProblem);
                 }
 
                 if (_listeners.Count >= run.Descriptors.MaxListeners)
@@ -59,13 +63,23 @@ internal sealed class ListenerTable
                     return $"{frontend}: no file descriptor for another listening socket: {run.Descriptors.Explain(_listeners.Count)}";
                 }
 
-                _listeners.Add(key, FrontendListener.Open(key, run, state, freeBind));
+                run.Addresses.Admit(key);
+                try
+                {
+                    _listeners.Add(key, FrontendListener.Open(key, run, state, freeBind));
+                }
+                catch
+                {
+                    run.Addresses.Exclude(key);
+                    throw;
+                }
+
                 return null;
             }
         }
         catch (SocketException error)
         {
-            return Explain(error, run, key, frontend, addressProblem);
+            return Explain(error, run, key, frontend);
         }
         catch (BackendException error)
         {
@@ -160,19 +174,20 @@ internal sealed class ListenerTable
         _listeners.Remove(listener.Key);
         _lingering.Remove(listener.Key);
         listener.Close();
+        listener.Exclude();
     }
 
-    private string Explain(SocketException error, UserspaceRun run, ListenKey key, Frontend frontend, string? addressProblem)
+    private string Explain(SocketException error, UserspaceRun run, ListenKey key, Frontend frontend) => Where(frontend, key, error.SocketErrorCode switch
     {
-        var where = $"{frontend.Kind} {key}/{key.Protocol.ToApiName()}";
-        return error.SocketErrorCode switch
-        {
-            SocketError.AddressAlreadyInUse => $"{where}: another process listens there (ss -lntup 'sport = :{key.Port}' shows which)",
-            SocketError.AccessDenied =>
-                $"{where}: a port below {Privileges.UnprivilegedPortStart()} needs CAP_NET_BIND_SERVICE, or sysctl net.ipv4.ip_unprivileged_port_start={key.Port}",
-            SocketError.AddressNotAvailable => addressProblem is null ? $"{where}: the address is not this machine's" : $"{where}: {addressProblem}",
-            SocketError.TooManyOpenSockets => $"{where}: no file descriptor left: {run.Descriptors.Explain(Count)}",
-            _ => $"{where}: {error.Message}",
-        };
-    }
+        SocketError.AddressAlreadyInUse => $"another process listens there, or on all addresses (ss -lntup 'sport = :{key.Port}' shows which)",
+        SocketError.AccessDenied =>
+            $"a port below {Privileges.UnprivilegedPortStart()} needs CAP_NET_BIND_SERVICE, or sysctl net.ipv4.ip_unprivileged_port_start={key.Port}",
+        SocketError.AddressNotAvailable => "the address is not this machine's",
+        SocketError.TooManyOpenSockets => $"no file descriptor left: {run.Descriptors.Explain(Count)}",
+        _ => error.Message,
+    });
+
+    [return: NotNullIfNotNull(nameof(problem))]
+    private static string? Where(Frontend frontend, ListenKey key, string? problem) =>
+        problem is null ? null : $"{frontend.Kind} {key}/{key.Protocol.ToApiName()}: {problem}";
 }

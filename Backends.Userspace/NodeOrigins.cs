@@ -45,7 +45,7 @@ internal sealed class NodeOrigins
         {
             LocalPodDetectionMode.ClusterCidr or LocalPodDetectionMode.NodeCidr => _node.LocalPods.ContainsAddress(source),
             LocalPodDetectionMode.BridgeInterface or LocalPodDetectionMode.InterfaceNamePrefix =>
-                interfaceIndex != 0 && NetworkInterfaces.Matches(_node.LocalPods, NetworkInterfaces.NameOf(interfaceIndex)),
+                PodInterfaces.BinarySearch(interfaceIndex) >= 0,
             _ => false,
         };
         return isPod ? TrafficOrigin.LocalPod : TrafficOrigin.Outside;

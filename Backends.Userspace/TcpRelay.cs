@@ -142,6 +142,11 @@ internal sealed class TcpRelay(
             _upstream = upstream;
             Tune(upstream);
             await upstream.ConnectAsync(target.EndPoint, timeout.Token).ConfigureAwait(false);
+            if (run.Origins.IsOwnAddress(target.Address) && target.HasItselfAsPeer(upstream))
+            {
+                throw new SocketException((int)SocketError.ConnectionRefused);
+            }
+
             if (header != ProxyProtocolVersion.None)
             {
                 await SendHeaderAsync(upstream, header).ConfigureAwait(false);

@@ -38,7 +38,12 @@ internal sealed class UdpFlow : IDisposable
         _upstream = new Socket(target.EndPoint.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
         try
         {
+            _upstream.Blocking = false;
             _upstream.Connect(target.EndPoint);
+            if (run.Origins.IsOwnAddress(target.Address) && target.HasItselfAsPeer(_upstream))
+            {
+                throw new SocketException((int)SocketError.ConnectionRefused);
+            }
         }
         catch
         {
@@ -62,22 +67,32 @@ internal sealed class UdpFlow : IDisposable
 
     public void Start() => _ = CarryRepliesAsync();
 
-    /// <summary>Sends a datagram to the endpoint.</summary>
+    /// <summary>
+    /// Sends a datagram to the endpoint. It never waits: the clients of one frontend share its loop, and none is to wait for
+    /// another's slow endpoint.
+    /// </summary>
     /// <returns>False where the endpoint refuses.</returns>
-    public async ValueTask<bool> SendAsync(ReadOnlyMemory<byte> datagram)
+    public bool Send(ReadOnlySpan<byte> datagram)
     {
         Volatile.Write(ref _lastUsed, _run.Time.GetTimestamp());
         try
         {
-            await _upstream.SendAsync(datagram).ConfigureAwait(false);
-            _run.Metrics.Bytes.Add(datagram.Length);
-            return true;
+            _upstream.Send(datagram, SocketFlags.None, out var error);
+            switch (error)
+            {
+                case SocketError.Success:
+                    _run.Metrics.Bytes.Add(datagram.Length);
+                    return true;
+                case SocketError.WouldBlock or SocketError.NoBufferSpaceAvailable or SocketError.MessageSize:
+                    // Too much, or too long, for the way to the endpoint: as lost as in a network.
+                    _run.Metrics.DroppedDatagrams.Add(1);
+                    return true;
+                default:
+                    Refuse(new SocketException((int)error));
+                    return false;
+            }
         }
-        catch (SocketException error) when (error.SocketErrorCode == SocketError.MessageSize)
-        {
-            return true; // the datagram is too long for the way to the endpoint: as lost as in a network
-        }
-        catch (Exception error) when (error is SocketException or ObjectDisposedException)
+        catch (ObjectDisposedException error)
         {
             Refuse(error);
             return false;

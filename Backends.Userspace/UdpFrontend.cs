@@ -127,17 +127,16 @@ internal sealed class UdpFrontend : FrontendListener
         {
             var result = await Socket.ReceiveMessageFromAsync(buffer.AsMemory(), SocketFlags.None, any).ConfigureAwait(false);
             var address = result.RemoteEndPoint.Serialize();
-            await ForwardAsync(state, origins, buffer.AsMemory(0, result.ReceivedBytes), address, result.PacketInformation.Interface)
-                .ConfigureAwait(false);
+            Forward(state, origins, buffer.AsSpan(0, result.ReceivedBytes), address, result.PacketInformation.Interface);
         }
         else
         {
             var count = await Socket.ReceiveFromAsync(buffer.AsMemory(), SocketFlags.None, from).ConfigureAwait(false);
-            await ForwardAsync(state, origins, buffer.AsMemory(0, count), from, 0).ConfigureAwait(false);
+            Forward(state, origins, buffer.AsSpan(0, count), from, 0);
         }
     }
 
-    private async ValueTask ForwardAsync(State state, NodeOrigins origins, ReadOnlyMemory<byte> datagram, SocketAddress from, int interfaceIndex)
+    private void Forward(State state, NodeOrigins origins, ReadOnlySpan<byte> datagram, SocketAddress from, int interfaceIndex)
     {
         var client = Client.From(from);
         UdpFlow? flow;
@@ -165,7 +164,7 @@ internal sealed class UdpFrontend : FrontendListener
                 break;
             }
 
-            if (await flow.SendAsync(datagram).ConfigureAwait(false))
+            if (flow.Send(datagram))
             {
                 return;
             }

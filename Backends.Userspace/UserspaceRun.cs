@@ -16,9 +16,11 @@ internal sealed partial class UserspaceRun : IDisposable
     private volatile bool _hasRetired;
     private volatile bool _isEnding;
 
-    public UserspaceRun(BackendContext context, UserspaceSettings settings, DescriptorLimit descriptors, Func<int> listeners)
+    public UserspaceRun(
+        BackendContext context, UserspaceSettings settings, DescriptorLimit descriptors, ILocalAddresses addresses, Func<int> listeners)
     {
         _context = context;
+        Addresses = addresses;
         Settings = settings;
         Descriptors = descriptors;
         MaxUdpFlows = settings.UdpFlows > 0 ? settings.UdpFlows : (int)(descriptors.Total / 4);
@@ -35,6 +37,8 @@ internal sealed partial class UserspaceRun : IDisposable
     public UserspaceSettings Settings { get; }
 
     public DescriptorLimit Descriptors { get; }
+
+    public ILocalAddresses Addresses { get; }
 
     public int MaxUdpFlows { get; }
 
@@ -82,6 +86,8 @@ internal sealed partial class UserspaceRun : IDisposable
             return;
         }
 
+        // First, so that an endpoint that retires while this looks through the connections is not overlooked until another one does.
+        _hasRetired = false;
         var leftover = false;
         foreach (var (relay, _) in _relays)
         {
@@ -96,7 +102,10 @@ internal sealed partial class UserspaceRun : IDisposable
             }
         }
 
-        _hasRetired = leftover || MayStillRetire();
+        if (leftover || MayStillRetire())
+        {
+            _hasRetired = true;
+        }
     }
 
     /// <summary>Waits as long as the settings say for connections to end by themselves, then ends them.</summary>

@@ -67,6 +67,11 @@ public sealed class NetworkNamespace : IDisposable
     /// <inheritdoc cref="Run(Action)"/>
     public T Run<T>(Func<T> function)
     {
+        if (Thread.CurrentThread == _thread)
+        {
+            return function(); // the thread that would do it is the one that would wait for it
+        }
+
         using var done = new ManualResetEventSlim();
         T result = default!;
         ExceptionDispatchInfo? failure = null;

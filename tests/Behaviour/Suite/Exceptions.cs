@@ -24,11 +24,6 @@ public static class Exceptions
             "UdpScenarios.A_flow_that_is_older_than_its_service_is_served_when_the_service_comes",
             "Service addresses become local by a route, and a connected IPv6 socket on the node keeps the route that it had.",
             "flows that come in from outside are served; those of the node itself when they connect anew"),
-        new(
-            "userspace",
-            "ClusterIPScenarios.Ports_that_belong_to_no_service_are_rejected_and_do_not_reach_the_node",
-            "Service addresses are addresses of the node in this mode, so a daemon of the node that listens on all addresses answers there too.",
-            "ports on which nothing of the node listens are refused"),
         new("userspace", "SctpScenarios.Associations_reach_an_endpoint_through_every_frontend", "It relays TCP and UDP only; SCTP would need sockets of a kernel with CONFIG_IP_SCTP."),
     ];
 

@@ -10,6 +10,9 @@ namespace ProxyFramework.Userspace.Tests.Backend;
 /// <summary>The backend, driven as the sync loop drives it: every change set is made from what was there before.</summary>
 internal sealed class BackendUnderTest : IAsyncDisposable, ISchedulerCatalog, ILoggerFactory
 {
+    /// <summary>A machine that is busy with other things must not make an endpoint look dead, unless a test is about that.</summary>
+    private const string EndlessConnect = "1m";
+
     private readonly Dictionary<ServicePortKey, ServicePort> _state = [];
     private readonly Dictionary<string, IScheduler> _schedulers;
     private NodeState _appliedNode = NodeState.Unknown;
@@ -64,6 +67,7 @@ internal sealed class BackendUnderTest : IAsyncDisposable, ISchedulerCatalog, IL
             TimeProvider = time ?? TimeProvider.System,
             Schedulers = this,
             Settings = new ConfigurationBuilder()
+                .AddInMemoryCollection([new("userspace:connect-timeout", EndlessConnect)])
                 .AddInMemoryCollection(settings.Select(setting => new KeyValuePair<string, string?>("userspace:" + setting.Name, setting.Value)))
                 .Build()
                 .GetSection("userspace"),
@@ -162,6 +166,16 @@ internal sealed class BackendUnderTest : IAsyncDisposable, ISchedulerCatalog, IL
     /// <summary>As without CAP_NET_ADMIN.</summary>
     private sealed class NoAddresses : ILocalAddresses
     {
+        public string? Guard() => null;
+
+        public void Admit(ListenKey key)
+        {
+        }
+
+        public void Exclude(ListenKey key)
+        {
+        }
+
         public ValueTask<IReadOnlyCollection<InetAddress>> ReadAsync(CancellationToken cancellationToken) =>
             ValueTask.FromResult<IReadOnlyCollection<InetAddress>>([]);
 

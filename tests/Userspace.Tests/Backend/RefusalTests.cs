@@ -66,6 +66,9 @@ public sealed class RefusalTests
         {
             Assert.Equal("a", await TcpClient.AskAsync(frontend));
             Assert.True(support.IsSupported);
+            Assert.Contains(support.Limits, limit => limit.StartsWith("without CAP_NET_ADMIN only addresses that this machine has", StringComparison.Ordinal));
+            Assert.Contains(support.Limits, limit => limit.StartsWith("without CAP_NET_BIND_SERVICE ports below", StringComparison.Ordinal));
+            Assert.DoesNotContain(test.Lines, line => line.StartsWith("Warning", StringComparison.Ordinal));
             Assert.Equal(100, support.Preference);
             Assert.Equal("userspace", test.Backend.Name);
         }
