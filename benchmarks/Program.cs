@@ -1,7 +1,8 @@
 using ProxyFramework.Benchmarks;
+using ProxyFramework.Benchmarks.Scale;
 
 // dotnet run -c Release --project benchmarks -- NAME [ARGUMENTS]. A new benchmark is a class and a line here.
-IBenchmark[] benchmarks = [new NodeViewBenchmark(), new NodeViewProfile()];
+IBenchmark[] benchmarks = [new NodeViewBenchmark(), new NodeViewProfile(), new ProxyStart(), new WriteManifests()];
 
 if (args.Length > 0 && Array.Find(benchmarks, benchmark => benchmark.Name == args[0]) is { } chosen)
 {
