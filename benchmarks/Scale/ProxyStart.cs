@@ -15,7 +15,7 @@ internal sealed class ProxyStart : IBenchmark
     private const int Sampled = 200;
     private static readonly TimeSpan Target = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan GiveUp = TimeSpan.FromMinutes(2);
-    private static readonly TimeSpan IdleFor = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan IdleFor = TimeSpan.FromSeconds(30);
 
     public string Name => "start";
 
