@@ -68,6 +68,10 @@ internal sealed record ClusterManifests(IPAddress FirstAddress, int Port, IPAddr
     /// <summary>The addresses that the endpoints share.</summary>
     public IEnumerable<IPEndPoint> Servers => Enumerable.Range(0, MaxEndpoints).Select(index => new IPEndPoint(Offset(FirstServer, index), ServerPort));
 
+    /// <summary>A node's name, of the length that they have.</summary>
+    public static string NodeName(int node) =>
+        string.Create(CultureInfo.InvariantCulture, $"ip-10-0-{node / 256}-{node % 256}.eu-central-1.compute.internal");
+
     private JsonObject Service(int index)
     {
         var address = Frontend(index).Address.ToString();
@@ -125,7 +129,7 @@ internal sealed record ClusterManifests(IPAddress FirstAddress, int Port, IPAddr
     {
         ["addresses"] = new JsonArray(Offset(FirstServer, number).ToString()),
         ["conditions"] = new JsonObject { ["ready"] = true, ["serving"] = true, ["terminating"] = false },
-        ["nodeName"] = Cluster.NodeName((index + number) % 1000),
+        ["nodeName"] = NodeName((index + number) % 1000),
         ["targetRef"] = new JsonObject
         {
             ["kind"] = "Pod",
