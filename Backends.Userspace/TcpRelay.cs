@@ -145,6 +145,7 @@ internal sealed class TcpRelay(
         try
         {
             upstream = new Socket(target.EndPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+            run.Descriptors.Require(upstream);
             _upstream = upstream;
             Tune(upstream);
             await upstream.ConnectAsync(target.EndPoint, timeout.Token).ConfigureAwait(false);

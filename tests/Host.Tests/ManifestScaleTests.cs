@@ -53,7 +53,7 @@ public sealed class ManifestScaleTests(FreshClone clone) : IDisposable
     }
 
     [Fact]
-    public async Task Where_the_limit_of_open_files_is_too_low_the_log_says_how_to_raise_it_and_what_fits_is_served()
+    public async Task Where_the_limit_of_open_files_is_too_low_the_log_says_how_to_raise_it_what_fits_is_served_and_connections_do_not_exhaust_it()
     {
         const int limit = 1000;
         var cluster = Cluster("127.96.0.1", 8080);
@@ -65,18 +65,51 @@ public sealed class ManifestScaleTests(FreshClone clone) : IDisposable
         await run.UntilAsync(() => run.ErrorText.Contains("ulimit -n", StringComparison.Ordinal), "what to do");
         Assert.Contains("LimitNOFILE", run.ErrorText, StringComparison.Ordinal);
         Assert.Contains($"{limit} file descriptors", run.ErrorText, StringComparison.Ordinal);
+        await run.UntilAsync(() => run.ErrorText.Contains("more service ports are not in force", StringComparison.Ordinal), "a summary of the rest");
+        var served = await CountAnswersAsync(cluster);
+        Assert.InRange(served, limit / 2, limit);
 
+        // More connections than there are descriptors, held open: some are turned away, and the program lives.
+        var held = new List<Socket>();
+        try
+        {
+            for (var i = 0; i < limit / 2; i++)
+            {
+                var socket = _network.NewSocket();
+                held.Add(socket);
+                try
+                {
+                    await socket.ConnectAsync(cluster.Frontend(i));
+                }
+                catch (SocketException error) when (error.SocketErrorCode == SocketError.ConnectionReset)
+                {
+                    // Turned away at once.
+                }
+            }
+
+            await run.UntilAsync(() => run.ErrorText.Contains("out of file descriptors", StringComparison.Ordinal), "that they are turned away");
+        }
+        finally
+        {
+            held.ForEach(socket => socket.Dispose());
+        }
+
+        await run.UntilAsync(() => CountAnswersAsync(cluster).GetAwaiter().GetResult() == served, "that all answer again");
+        Assert.InRange(run.Errors.Count(), 0, 40);
+        run.Terminate();
+        await run.EndedAsync(5);
+        Assert.Equal(0, run.ExitCode);
+    }
+
+    private async Task<int> CountAnswersAsync(ClusterManifests cluster)
+    {
         var answers = 0;
         for (var index = 0; index < Services; index++)
         {
             answers += await _network.HearAsync(cluster.Frontend(index)) is null ? 0 : 1;
         }
 
-        Assert.InRange(answers, limit / 2, limit);
-        Assert.InRange(run.Errors.Count(), 0, 40);
-        run.Terminate();
-        await run.EndedAsync(5);
-        Assert.Equal(0, run.ExitCode);
+        return answers;
     }
 
     public void Dispose()
@@ -112,15 +145,30 @@ public sealed class ManifestScaleTests(FreshClone clone) : IDisposable
 
         public void Dispose() => _listeners.ForEach(listener => listener.Dispose());
 
+        // Stays until the client leaves.
+        private static async Task GreetAsync(Socket client, byte[] greeting)
+        {
+            using (client)
+            {
+                try
+                {
+                    await client.SendAsync(greeting);
+                    await client.ReceiveAsync(new byte[1]);
+                }
+                catch (SocketException)
+                {
+                    // The client reset it.
+                }
+            }
+        }
+
         private static async Task ServeAsync(Socket listener, byte[] greeting)
         {
             try
             {
                 while (true)
                 {
-                    using var client = await listener.AcceptAsync();
-                    await client.SendAsync(greeting);
-                    client.Shutdown(SocketShutdown.Send);
+                    _ = GreetAsync(await listener.AcceptAsync(), greeting);
                 }
             }
             catch (Exception error) when (error is SocketException or ObjectDisposedException)
