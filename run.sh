@@ -7,7 +7,7 @@ program=$here/artifacts/svcproxy/svcproxy
 built=$here/artifacts/svcproxy.built
 
 if ! command -v dotnet >/dev/null 2>&1; then
-    if [ -x "$HOME/.dotnet/dotnet" ]; then
+    if [ -x "${HOME:-}/.dotnet/dotnet" ]; then
         PATH=$HOME/.dotnet:$PATH
     else
         echo "run.sh: the .NET 10 SDK is needed and there is no 'dotnet' in PATH; see https://dotnet.microsoft.com/download" >&2
@@ -40,7 +40,10 @@ if ! is_current; then
         exit 1
     fi
     echo "run.sh: building svcproxy (a minute the first time) ..." >&2
-    mkdir -p "$here/artifacts"
+    if ! mkdir -p "$here/artifacts" 2>/dev/null || ! [ -w "$here/artifacts" ]; then
+        echo "run.sh: cannot write to $here/artifacts, where the build goes; run it as $(stat -c %U "$here"), or in a copy of your own" >&2
+        exit 1
+    fi
     touch "$built.started"
     log=$here/artifacts/run.log
     if ! (cd "$here" && dotnet build build/svcproxy.proj -c Release -v minimal -nodeReuse:false) >"$log" 2>&1; then

@@ -33,6 +33,10 @@ done
 # Formatting is enforced by the build already; `./test.sh format` asks the formatter as well.
 [ ${#chosen[@]} -gt 0 ] || chosen=("${parts[@]:1}")
 
+if [ "$(id -u)" -ne 0 ]; then
+  echo "error: the tests make network namespaces, which takes root: sudo ./test.sh" >&2
+  exit 1
+fi
 require_dotnet
 require_packages ip=iproute2 nft=nftables iptables=iptables conntrack=conntrack ipset=ipset curl=curl wrk=wrk nsenter=util-linux tcpdump=tcpdump
 

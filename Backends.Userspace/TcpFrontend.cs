@@ -79,6 +79,7 @@ internal sealed class TcpFrontend : FrontendListener
             try
             {
                 client = await Socket.AcceptAsync().ConfigureAwait(false);
+                Run.Descriptors.Require(client);
             }
             catch (Exception error) when (error is ObjectDisposedException || _isClosed)
             {
@@ -86,7 +87,7 @@ internal sealed class TcpFrontend : FrontendListener
             }
             catch (SocketException error) when (IsOutOfDescriptors(error))
             {
-                // The connection stays in the kernel's queue until descriptors are free again.
+                // Those that come after it stay in the kernel's queue until descriptors are free again.
                 Run.ReportOutOfDescriptors(Owner.DisplayName);
                 await Task.Delay(PauseWithoutDescriptors, Run.Time).ConfigureAwait(false);
                 continue;

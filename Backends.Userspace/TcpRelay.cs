@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Net.Sockets;
+using Microsoft.Extensions.Logging;
 
 namespace ProxyFramework.Backends.Userspace;
 
@@ -119,7 +120,12 @@ internal sealed class TcpRelay(
             if (await TryConnectAsync(target, routing.Options.ProxyProtocol).ConfigureAwait(false) is { } upstream)
             {
                 _target = target;
-                TrafficLog.Balanced(run.Traffic, service.DisplayName, Client, target.EndPoint);
+                if (run.Traffic.IsEnabled(LogLevel.Debug))
+                {
+                    // The source is all that the endpoint's own log has: with it, its lines are matched to clients.
+                    TrafficLog.Balanced(run.Traffic, service.DisplayName, Client, target.EndPoint, upstream.LocalEndPoint);
+                }
+
                 return upstream;
             }
 
@@ -139,6 +145,7 @@ internal sealed class TcpRelay(
         try
         {
             upstream = new Socket(target.EndPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+            run.Descriptors.Require(upstream);
             _upstream = upstream;
             Tune(upstream);
             await upstream.ConnectAsync(target.EndPoint, timeout.Token).ConfigureAwait(false);

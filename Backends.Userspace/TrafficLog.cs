@@ -8,8 +8,8 @@ internal static partial class TrafficLog
 {
     public const string Category = "ProxyFramework.Backends.Userspace.Traffic";
 
-    [LoggerMessage(EventId = 100, EventName = "ConnectionBalanced", Level = LogLevel.Debug, Message = "{Service} {Client} → {Endpoint}")]
-    public static partial void Balanced(ILogger logger, string service, Endpoint client, IPEndPoint endpoint);
+    [LoggerMessage(EventId = 100, EventName = "ConnectionBalanced", Level = LogLevel.Debug, Message = "{Service} {Client} → {Endpoint} from {Source}")]
+    public static partial void Balanced(ILogger logger, string service, Endpoint client, IPEndPoint endpoint, EndPoint? source);
 
     [LoggerMessage(EventId = 101, EventName = "FlowBalanced", Level = LogLevel.Debug, Message = "{Service} {Client} → {Endpoint} (UDP)")]
     public static partial void FlowBalanced(ILogger logger, string service, Endpoint client, IPEndPoint endpoint);

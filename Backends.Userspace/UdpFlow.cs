@@ -36,6 +36,7 @@ internal sealed class UdpFlow : IDisposable
         Target = target;
         _lastUsed = run.Time.GetTimestamp();
         _upstream = new Socket(target.EndPoint.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
+        run.Descriptors.Require(_upstream);
         try
         {
             _upstream.Blocking = false;

@@ -14,8 +14,7 @@ internal static class Cluster
 {
     public const int EndpointsPerService = 5;
 
-    public static string NodeName(int node) =>
-        string.Create(CultureInfo.InvariantCulture, $"ip-10-0-{node / 256}-{node % 256}.eu-central-1.compute.internal");
+    public static string NodeName(int node) => Scale.ClusterManifests.NodeName(node);
 
     public static NodeView NewView() => new(new NodeViewOptions
     {

@@ -18,6 +18,11 @@ public sealed partial class ManifestSource : IServiceSource
     /// <summary>How often the files are looked at for what no event told: a lost watch, a remote file system.</summary>
     private static readonly TimeSpan LookPeriod = TimeSpan.FromSeconds(10);
 
+    private static readonly TimeSpan LongestLookPeriod = TimeSpan.FromMinutes(1);
+
+    /// <summary>After work that took long, the next look waits this many times as long: a look at ten thousand files is not free.</summary>
+    private const int RestAfterWork = 200;
+
     /// <summary>How many objects are published at once at the start.</summary>
     private const int InitialBatch = 512;
 
@@ -89,6 +94,11 @@ public sealed partial class ManifestSource : IServiceSource
             }
 
             await PublishDueAsync(run, now, sink, cancellationToken).ConfigureAwait(false);
+            var rest = RestAfterWork * (_time.GetElapsedTime(start) - now);
+            if (now + rest > nextLook)
+            {
+                nextLook = now + (rest < LongestLookPeriod ? rest : LongestLookPeriod);
+            }
         }
     }
 

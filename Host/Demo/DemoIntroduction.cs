@@ -8,6 +8,9 @@ namespace ProxyFramework.Host.Demo;
 internal sealed class DemoIntroduction(
     DemoScreen screen, IServiceProxyState state, string manifests, IReadOnlyList<IPEndPoint> servers) : BackgroundService
 {
+    /// <summary>So many services are named: there may be thousands in a folder that the viewer brought.</summary>
+    private const int MaxNamed = 5;
+
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -17,29 +20,31 @@ internal sealed class DemoIntroduction(
         }
 
         var services = state.SnapshotServicePorts();
-        var used = services.SelectMany(service => service.Cluster.Endpoints).Select(endpoint => endpoint.ToString()).ToHashSet();
-        var spare = servers.Where(server => !used.Contains(server.ToString())).Select(server => server.Address).ToList();
-        screen.Text("");
-        screen.Text($"  svcproxy in {state.Mode} mode, without privileges");
-        screen.Text("");
-        foreach (var service in services)
+        screen.Introduce();
+        screen.Introduce("svcproxy", $"in {state.Mode} mode; no privileges needed");
+        screen.Introduce();
+        var heading = "try it";
+        foreach (var frontend in services.SelectMany(service => service.Frontends).Where(frontend => frontend.Kind != FrontendKind.NodePort).Take(MaxNamed))
         {
-            foreach (var frontend in service.Frontends.Where(frontend => frontend.Kind != FrontendKind.NodePort))
-            {
-                screen.Text($"  try it    curl http://{new IPEndPoint(frontend.Address.ToIPAddress(), frontend.Port)}/");
-            }
-
-            foreach (var endpoint in service.Cluster.Endpoints)
-            {
-                screen.Text($"            → {screen.NameOf(endpoint.ToString())}");
-            }
+            screen.Introduce(heading, $"curl http://{new IPEndPoint(frontend.Address.ToIPAddress(), frontend.Port)}/", isToTry: true);
+            heading = "";
         }
 
-        screen.Text($"  edit it   {Directory.EnumerateFiles(manifests, "*.yaml").FirstOrDefault(manifests)}");
-        screen.Text("            take an endpoint out, or add one, and save: it takes effect at once"
-            + (spare.Count > 0 ? $" (servers wait at {string.Join(" and ", spare)})" : ""));
-        screen.Text($"  break it  curl http://{servers[1]}/stop   and see the others take over");
-        screen.Text("  end it    Ctrl-C");
-        screen.Text("");
+        var used = services.SelectMany(service => service.Cluster.Endpoints)
+            .Select(endpoint => new IPEndPoint(endpoint.Address.ToIPAddress(), endpoint.Port)).ToHashSet();
+        heading = "servers";
+        foreach (var server in servers)
+        {
+            screen.Introduce(heading, screen.NameOf(server) + (used.Contains(server) ? "" : "  waits to be added"));
+            heading = "";
+        }
+
+        var stopped = servers.FirstOrDefault(used.Contains) ?? servers[0];
+        screen.Introduce("edit it", Directory.EnumerateFiles(manifests, "*.yaml").FirstOrDefault(manifests), isToTry: true);
+        screen.Introduce("", "take an endpoint out, or add one, and save: it takes effect at once");
+        screen.Introduce("break it", $"curl http://{stopped}/stop", isToTry: true);
+        screen.Introduce("", $"that server is away for {DemoServer.AwayFor.TotalSeconds} s and the others take over; every server can be stopped so");
+        screen.Introduce("end it", "Ctrl-C");
+        screen.Introduce();
     }
 }

@@ -14,7 +14,8 @@ namespace ProxyFramework.Host.Demo;
 /// </summary>
 internal sealed class DemoServer : IAsyncDisposable
 {
-    private static readonly TimeSpan AwayFor = TimeSpan.FromSeconds(30);
+    /// <summary>How long <c>/stop</c> makes it go away.</summary>
+    public static readonly TimeSpan AwayFor = TimeSpan.FromSeconds(30);
 
     private readonly IPEndPoint _address;
     private readonly ILoggerFactory _loggers;
@@ -77,7 +78,7 @@ internal sealed class DemoServer : IAsyncDisposable
         var request = context.Request;
         var count = Interlocked.Increment(ref _requests);
         var peer = new IPEndPoint(context.Connection.RemoteIpAddress!, context.Connection.RemotePort);
-        _audience.RequestServed(this, _address, peer, $"{request.Method} {request.Path}", IsFirstOfConnection(context));
+        _audience.RequestServed(_address, peer, $"{request.Method} {request.Path}");
         context.Response.ContentType = "text/plain; charset=utf-8";
         if (request.Path == "/stop")
         {
@@ -90,9 +91,6 @@ internal sealed class DemoServer : IAsyncDisposable
 
         await context.Response.WriteAsync(string.Create(CultureInfo.InvariantCulture, $"{Name} at {_address}, request {count}\n"));
     }
-
-    // Kestrel names requests CONNECTION:NUMBER, the number in hexadecimal and from 1.
-    private static bool IsFirstOfConnection(HttpContext context) => context.TraceIdentifier.EndsWith(":00000001", StringComparison.Ordinal);
 
     private async Task StayAwayAsync()
     {

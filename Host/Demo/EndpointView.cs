@@ -1,3 +1,4 @@
+using System.Net;
 using ProxyFramework.Core.Sync;
 
 namespace ProxyFramework.Host.Demo;
@@ -17,12 +18,12 @@ internal sealed class EndpointView(DemoScreen screen) : ISyncObserver
             {
                 foreach (var gone in before.Except(now))
                 {
-                    screen.Change($"{change.Key.Service}: endpoint {screen.NameOf(gone.ToString())} is gone");
+                    screen.Change($"{change.Key.Service}: endpoint {NameOf(gone)} is gone");
                 }
 
                 foreach (var added in now.Except(before))
                 {
-                    screen.Change($"{change.Key.Service}: endpoint {screen.NameOf(added.ToString())} is new");
+                    screen.Change($"{change.Key.Service}: endpoint {NameOf(added)} is new");
                 }
             }
 
@@ -37,4 +38,6 @@ internal sealed class EndpointView(DemoScreen screen) : ISyncObserver
             screen.Problem($"{failure.Key}: {failure.Reason}");
         }
     }
+
+    private string NameOf(Endpoint endpoint) => screen.NameOf(new IPEndPoint(endpoint.Address.ToIPAddress(), endpoint.Port));
 }

@@ -36,7 +36,7 @@ internal sealed class TrafficView(DemoScreen screen) : ILoggerProvider, ILogger
         switch (eventId.Name)
         {
             case "ConnectionBalanced" or "FlowBalanced" when endpoint is not null:
-                screen.Balanced(client, endpoint);
+                screen.Balanced(client, endpoint, Value(values, "Source") as IPEndPoint);
                 break;
             case "ConnectFailed" when endpoint is not null:
                 screen.NotBalanced(client, endpoint, $"{Value(values, "Reason")}");

@@ -2,7 +2,6 @@ using System.Text.Json;
 
 namespace ProxyFramework.Host.Tests;
 
-[System.Runtime.Versioning.SupportedOSPlatform("linux")]
 public class PluginsTests
 {
     [Fact]

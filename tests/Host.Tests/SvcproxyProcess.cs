@@ -3,26 +3,23 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
+using ProxyFramework.Testing;
 
 namespace ProxyFramework.Host.Tests;
 
 /// <summary>The real program, as a process, from where the build lays it.</summary>
 internal sealed class SvcproxyProcess : IAsyncDisposable
 {
+    private const int Sigint = 2;
     private const int Sigterm = 15;
 
     private readonly Process _process;
     private readonly ConcurrentQueue<string> _output = new();
     private readonly ConcurrentQueue<string> _errors = new();
 
-    private SvcproxyProcess(string program, string[] arguments)
+    private SvcproxyProcess(string program, IEnumerable<string> arguments)
     {
-        var start = new ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var argument in arguments)
-        {
-            start.ArgumentList.Add(argument);
-        }
-
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
         _process = new Process { StartInfo = start };
         _process.OutputDataReceived += (_, line) => Add(_output, line.Data);
         _process.ErrorDataReceived += (_, line) => Add(_errors, line.Data);
@@ -48,7 +45,16 @@ internal sealed class SvcproxyProcess : IAsyncDisposable
 
     public static SvcproxyProcess Start(params string[] arguments) => new(Path.Combine(Layout, "svcproxy"), arguments);
 
-    public static SvcproxyProcess StartFrom(string folder, params string[] arguments) => new(Path.Combine(folder, "svcproxy"), arguments);
+    /// <summary>Starts a program, such as <c>run.sh</c>, in a network namespace. Signals reach it, as every step before it is exec'd.</summary>
+    /// <param name="network">The namespace.</param>
+    /// <param name="isPrivileged">Whether it runs as root; else as nobody.</param>
+    /// <param name="program">The program.</param>
+    /// <param name="arguments">Its arguments.</param>
+    public static SvcproxyProcess StartIn(NetworkNamespace network, bool isPrivileged, string program, params string[] arguments)
+    {
+        string[] user = isPrivileged ? [] : ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "env", "HOME=/nonexistent"];
+        return new("nsenter", [$"--net={network.Path}", "--", .. user, program, .. arguments]);
+    }
 
     /// <summary>Runs it to its end.</summary>
     public static async Task<SvcproxyProcess> RunAsync(params string[] arguments)
@@ -67,6 +73,9 @@ internal sealed class SvcproxyProcess : IAsyncDisposable
     }
 
     public void Terminate() => Assert.Equal(0, Kill(_process.Id, Sigterm));
+
+    /// <summary>What Ctrl-C does.</summary>
+    public void Interrupt() => Assert.Equal(0, Kill(_process.Id, Sigint));
 
     public async Task EndedAsync(double seconds = 60)
     {

@@ -13,5 +13,8 @@ internal sealed class TempFolder : IDisposable
         return path;
     }
 
+    /// <summary>Lets other users read it.</summary>
+    public void OpenToAll() => File.SetUnixFileMode(Path, File.GetUnixFileMode(Path) | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
+
     public void Dispose() => Directory.Delete(Path, recursive: true);
 }

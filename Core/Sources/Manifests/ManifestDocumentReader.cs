@@ -45,6 +45,53 @@ internal sealed class ManifestDocumentReader(InternedStrings strings)
         }
     }
 
+    /// <summary>Reads what a document is a list of.</summary>
+    /// <param name="header">The document without its items.</param>
+    /// <returns>Null where it is no list, has other items too, or cannot be read.</returns>
+    public ObjectType? ReadListType(string header)
+    {
+        try
+        {
+            var reader = new Utf8JsonReader(_transcoder.Transcode(header), ObjectDecoder.ReaderOptions);
+            return reader.Read() && reader.TokenType == JsonTokenType.StartObject && ObjectType.Peek(reader, default) is { IsList: true } list
+                && !Find(ref reader, "items"u8) ? list : null;
+        }
+        catch (Exception)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Reads a run of a list's items.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="text">A YAML sequence.</param>
+    /// <param name="list">What it is a list of.</param>
+    /// <param name="count">How many items there have to be.</param>
+    /// <param name="first">The place of the first.</param>
+    /// <param name="contents">Takes the items; it is of no use where false is returned.</param>
+    /// <returns>Whether it could be read; what is wrong, and where, the whole document has to tell.</returns>
+    public bool TryReadItems(string file, ReadOnlySpan<char> text, ObjectType list, int count, ManifestPlace first, ManifestContents contents)
+    {
+        try
+        {
+            var reader = new Utf8JsonReader(_transcoder.Transcode(text.ToString()), ObjectDecoder.ReaderOptions);
+            var read = 0;
+            if (reader.Read() && reader.TokenType == JsonTokenType.StartArray)
+            {
+                for (; reader.ReadElement(); read++)
+                {
+                    Add(_decoder.Decode(ref reader, list.OfItems), file, first with { Item = first.Item + read }, contents);
+                }
+            }
+
+            return read == count;
+        }
+        catch (Exception)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Reads JSON documents that follow one another. Those before an error are read; nothing is known of those after it.</summary>
     public void ReadJson(string file, ReadOnlySpan<byte> json, ManifestContents contents)
     {
@@ -122,14 +169,16 @@ internal sealed class ManifestDocumentReader(InternedStrings strings)
         }
     }
 
-    private static bool HasItems(Utf8JsonReader reader)
+    private static bool HasItems(Utf8JsonReader reader) =>
+        Find(ref reader, "items"u8) && reader.Read() && reader.TokenType == JsonTokenType.StartArray;
+
+    private static bool Find(ref Utf8JsonReader reader, ReadOnlySpan<byte> field)
     {
         while (reader.ReadField())
         {
-            if (reader.ValueTextEquals("items"u8))
+            if (reader.ValueTextEquals(field))
             {
-                reader.Read();
-                return reader.TokenType == JsonTokenType.StartArray;
+                return true;
             }
 
             reader.Skip();
