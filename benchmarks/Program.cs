@@ -1,7 +1,7 @@
 using ProxyFramework.Benchmarks;
 
 // dotnet run -c Release --project benchmarks -- NAME [ARGUMENTS]. A new benchmark is a class and a line here.
-IBenchmark[] benchmarks = [new NodeViewBenchmark(), new NodeViewProfile()];
+IBenchmark[] benchmarks = [new NodeViewBenchmark(), new NodeViewProfile(), new IpvsBenchmark()];
 
 if (args.Length > 0 && Array.Find(benchmarks, benchmark => benchmark.Name == args[0]) is { } chosen)
 {
