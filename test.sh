@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds everything and runs all tests; `./test.sh NAME…` runs parts, `./test.sh --list` names them.
 # The last line is "N passed, N failed". Logs: artifacts/test-results/NAME.log
+# `./test.sh vm-shell` opens a shell on the kernel of the virtual machine that the IPVS parts run in where this one has no IPVS.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 . scripts/prepare.sh
@@ -13,7 +14,10 @@ for project in tests/*.Tests/*.Tests.csproj; do
   parts+=("${name,,}")
 done
 for mode in "${modes[@]}"; do parts+=("behaviour-$mode"); done
+# Parts that need IPVS in the kernel. Where this one has none, they share a start of a virtual machine (scripts/vm/run.sh).
+parts+=(netlink-vm)
 
+if [ "${1:-}" = vm-shell ]; then exec scripts/vm/run.sh --shell; fi
 if [ "${1:-}" = --list ]; then
   printf '%s\n' "${parts[@]}"
   exit 0
@@ -38,7 +42,7 @@ if [ "$(id -u)" -ne 0 ]; then
   exit 1
 fi
 require_dotnet
-require_packages ip=iproute2 nft=nftables iptables=iptables conntrack=conntrack ipset=ipset curl=curl wrk=wrk nsenter=util-linux tcpdump=tcpdump
+require_packages ip=iproute2 nft=nftables iptables=iptables conntrack=conntrack ipset=ipset curl=curl wrk=wrk nsenter=util-linux tcpdump=tcpdump ipvsadm=ipvsadm modprobe=kmod
 
 results=artifacts/test-results
 mkdir -p "$results"
@@ -51,44 +55,88 @@ fi
 passed=0
 failed=0
 
-# count LOG STATUS: adds the figures of xunit's summary; a run without one is a failure.
+# count NAME: adds the figures of xunit's summary; a part without one, or that was not run to its end, is a failure.
 count() {
-  local summary total errors bad skipped
-  summary=$(sed 's/\x1b\[[0-9;]*m//g' "$1" | grep -oE 'Total: [0-9]+, Errors: [0-9]+, Failed: [0-9]+, Skipped: [0-9]+' | tail -n 1)
+  local summary total errors bad skipped status
+  status=$(cat "$results/$1.status" 2>/dev/null)
+  summary=$(sed 's/\x1b\[[0-9;]*m//g' "$results/$1.log" 2>/dev/null |
+    grep -oE 'Total: [0-9]+, Errors: [0-9]+, Failed: [0-9]+, Skipped: [0-9]+' | tail -n 1)
   if [ -z "$summary" ]; then
+    echo "$1 has no results"
     failed=$((failed + 1))
     return
   fi
   read -r total errors bad skipped < <(grep -oE '[0-9]+' <<<"$summary" | tr '\n' ' ')
   passed=$((passed + total - errors - bad - skipped))
-  # A skipped test is a failure: nothing that cannot run here may look as if it had.
+  # A skipped test is a failure, and so is a part that ran none: nothing that cannot run here may look as if it had.
   bad=$((errors + bad + skipped))
-  [ "$2" -ne 0 ] && [ "$bad" -eq 0 ] && bad=1
+  [ "$bad" -eq 0 ] && { [ "$status" != 0 ] || [ "$total" -eq 0 ]; } && bad=1
   failed=$((failed + bad))
 }
 
-# run_project NAME PROJECT [ENV=VALUE…]: runs a test project's executable.
+# run_project NAME PROJECT [ENV=VALUE…] [-- ARGUMENTS…]: runs a test project's executable.
 run_project() {
-  local name=$1 project=$2 status
+  local name=$1 project=$2 environment=()
   shift 2
-  env "$@" timeout --kill-after=10 "${PART_TIMEOUT:-900}" \
-    "artifacts/bin/$project/release/ProxyFramework.$project" -noLogo -longRunning 60 2>&1 | tee "$results/$name.log"
-  status=${PIPESTATUS[0]}
-  [ "$status" -eq 124 ] && echo "$name did not end in time"
-  count "$results/$name.log" "$status"
+  while [ $# -gt 0 ] && [ "$1" != -- ]; do environment+=("$1"); shift; done
+  rm -f "$results/$name.log" "$results/$name.status"
+  scripts/test-part.sh "$name" "${PART_TIMEOUT:-900}" env "${environment[@]}" \
+    "artifacts/bin/$project/release/ProxyFramework.$project" -noLogo -longRunning 60 "${@:2}"
+  count "$name"
+}
+
+has_ipvs() {
+  modprobe -q -a ip_vs dummy 2>/dev/null
+  [ -e /proc/net/ip_vs ] && { [ -d /sys/module/dummy ] || modinfo dummy >/dev/null 2>&1; }
+}
+
+# run_ipvs_project NAME PROJECT …: as run_project, here or, with all the others, in the virtual machine.
+deferred=()
+run_ipvs_project() {
+  if has_ipvs; then
+    run_project "$@"
+  else
+    deferred+=("$(printf '%q ' "$@")")
+  fi
+}
+
+# run_deferred: one start of the virtual machine for all parts that wait for it. Emulated, everything takes 10 to 20 times as long.
+run_deferred() {
+  local part name project options=() names=() list=$results/vm-parts.sh seconds=${VM_PART_TIMEOUT:-3600}
+  : >"$list"
+  for part in "${deferred[@]}"; do
+    eval "set -- $part"
+    name=$1 project=$2
+    shift 2
+    names+=("$name")
+    rm -f "$results/$name.log" "$results/$name.status"
+    {
+      printf 'scripts/test-part.sh %q %q env ' "$name" "$seconds"
+      while [ $# -gt 0 ] && [ "$1" != -- ]; do printf '%q ' "$1"; shift; done
+      printf '%q ' "artifacts/bin/$project/release/ProxyFramework.$project" -noLogo -longRunning 300 "${@:2}"
+      echo
+    } >>"$list"
+    echo "== compiling $project for the virtual machine"
+    scripts/vm/ready-to-run.sh "artifacts/bin/$project/release" "artifacts/vm/ready/$project"
+    options+=(--replace "artifacts/vm/ready/$project=artifacts/bin/$project/release")
+  done
+  echo "== starting the virtual machine for ${names[*]}"
+  scripts/vm/run.sh --timeout "$((120 + seconds * ${#names[@]}))" --share "$results" "${options[@]}" -- bash "$list"
+  for name in "${names[@]}"; do count "$name"; done
 }
 
 for part in "${chosen[@]}"; do
-  echo "== $part"
-  start=$SECONDS
   case $part in
     format)
+      echo "== format"
       if dotnet format ProxyFramework.sln --verify-no-changes --no-restore 2>&1 | tee "$results/format.log"; then
         passed=$((passed + 1))
       else
         failed=$((failed + 1))
       fi
       ;;
+    netlink-vm) run_ipvs_project netlink-vm Netlink.Tests -- -trait Kernel=ipvs ;;
+    netlink) run_project netlink Netlink.Tests -- -trait- Kernel=ipvs ;;
     behaviour-*) run_project "$part" Behaviour "SVCPROXY_MODE=${part#behaviour-}" ;;
     *)
       for project in tests/*.Tests/*.Tests.csproj; do
@@ -97,8 +145,8 @@ for part in "${chosen[@]}"; do
       done
       ;;
   esac
-  echo "== $part: $((SECONDS - start)) s"
 done
+[ ${#deferred[@]} -eq 0 ] || run_deferred
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -418,5 +418,6 @@ public sealed class NetlinkConnection : IDisposable
         return messages;
     }
 
-    private string Name(ReadOnlySpan<byte> message) => NetlinkMessageNames.Name(Protocol, MemoryMarshal.Read<ushort>(message[4..]));
+    private string Name(ReadOnlySpan<byte> message) => NetlinkMessageNames.Name(
+        Protocol, MemoryMarshal.Read<ushort>(message[4..]), message[NLMSG_HDRLEN..Math.Min(message.Length, MemoryMarshal.Read<int>(message))]);
 }

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Reflection;
 using ProxyFramework.Netlink.Conntrack;
+using ProxyFramework.Netlink.Generic;
+using ProxyFramework.Netlink.Ipvs;
 using ProxyFramework.Netlink.NfTables;
 using ProxyFramework.Netlink.Route;
 
@@ -9,7 +11,10 @@ namespace ProxyFramework.Netlink;
 /// <summary>The kernel headers' names of message types, for errors.</summary>
 internal static class NetlinkMessageNames
 {
-    internal static string Name(NetlinkProtocol protocol, ushort type) => protocol switch
+    /// <param name="protocol">The netlink family.</param>
+    /// <param name="type"><c>nlmsg_type</c>.</param>
+    /// <param name="payload">What follows the header: generic netlink has the command there.</param>
+    internal static string Name(NetlinkProtocol protocol, ushort type, ReadOnlySpan<byte> payload) => protocol switch
     {
         NetlinkProtocol.Route => Constant(typeof(RtNetlinkHeader), "RTM_", type),
         NetlinkProtocol.Netfilter => (type >> 8) switch
@@ -19,6 +24,11 @@ internal static class NetlinkMessageNames
             NfTablesHeader.NFNL_SUBSYS_NFTABLES => Constant(typeof(NfTablesHeader), "NFT_MSG_", type & 0xFF),
             _ => null,
         },
+
+        // A family's type is given out at run time; IPVS is the only one that the library speaks.
+        NetlinkProtocol.Generic when !payload.IsEmpty => type == GenericHeader.GENL_ID_CTRL
+            ? Constant(typeof(GenericHeader), "CTRL_CMD_", payload[0])
+            : Constant(typeof(IpvsHeader), "IPVS_CMD_", payload[0]),
         _ => null,
     } ?? string.Create(CultureInfo.InvariantCulture, $"{protocol} message {type}");
 
@@ -27,5 +37,7 @@ internal static class NetlinkMessageNames
         .GetFields(BindingFlags.Static | BindingFlags.NonPublic)
         .FirstOrDefault(field => field.IsLiteral
             && field.Name.StartsWith(prefix, StringComparison.Ordinal)
-            && field.GetRawConstantValue() is ushort number && number == value)?.Name;
+            && !field.Name.Contains("_ATTR_", StringComparison.Ordinal)
+            && field.GetRawConstantValue() is ushort or byte
+            && Convert.ToInt32(field.GetRawConstantValue(), CultureInfo.InvariantCulture) == value)?.Name;
 }

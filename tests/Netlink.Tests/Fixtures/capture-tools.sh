@@ -5,33 +5,7 @@
 set -eu
 cd "$(dirname "$0")"
 if [ "${1:-}" != inside ]; then exec unshare --net "./$(basename "$0")" inside; fi
-trace=$(mktemp)
-cat > "$trace.py" <<'PY'
-import re, sys
-def calls(name):
-    data, direction = bytearray(), None
-    for line in open(sys.argv[2]):
-        dump = re.match(r' \| [0-9a-f]+  ((?:[0-9a-f]{2} {1,2})+)', line)
-        if dump:
-            data += bytes.fromhex(dump[1])
-        elif not line.startswith(' *'):
-            if data and direction == name: yield bytes(data)
-            data, direction = bytearray(), re.match(r'(send|recv)?', line)[1]
-            if 'MSG_PEEK' in line: direction = None
-    if data and direction == name: yield bytes(data)
-if sys.argv[1] == 'request':
-    print(sys.argv[3] + '\t' + list(calls('send'))[-1].hex())
-else:
-    for datagram in calls('recv'): print(datagram.hex())
-PY
-request() {
-  strace -e trace=sendmsg,sendto,send,recvmsg,recvfrom -e write=all -s 0 -o "$trace" "$@" >/dev/null || true
-  python3 "$trace.py" request "$trace" "$*"
-}
-dump() {
-  strace -e trace=sendmsg,sendto,recvmsg,recvfrom -e read=all -s 0 -o "$trace" "$@" >/dev/null
-  python3 "$trace.py" dump "$trace"
-}
+. ./trace.sh
 ip link set lo up
 {
   request ip addr add 10.1.2.3/24 dev lo noprefixroute
@@ -53,4 +27,4 @@ nft -f services.nft
   done
 } > dumps.hex
 conntrack -L 2>/dev/null >&2 && request conntrack -D -p udp -s 10.1.0.1 -d 10.96.0.10 --sport 40000 --dport 53 >> requests.hex
-rm "$trace" "$trace.py"
+rm "$trace"
