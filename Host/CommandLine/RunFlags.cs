@@ -64,7 +64,7 @@ internal sealed class RunFlags
         "--drain-timeout", "For how long connections to endpoints that are gone may go on", Defaults.DrainTimeout, TimeSpan.Zero, Longest, canBeInfinite: true);
 
     private readonly Option<TimeSpan?> _shutdownTimeout = Flag.Duration(
-        "--shutdown-timeout", "For how long the backend may let connections go on when the program is stopped", Defaults.ShutdownTimeout, TimeSpan.Zero, OneHour);
+        "--shutdown-timeout", "How long the end may take when the program is stopped, connections that the backend lets go on included", Defaults.ShutdownTimeout, TimeSpan.Zero, OneHour);
 
     private readonly Option<TimeSpan?> _minSyncPeriod = Flag.Duration(
         "--min-sync-period", "The time between two synchronisations at least", Defaults.MinSyncPeriod, TimeSpan.Zero, OneHour);
@@ -103,17 +103,11 @@ internal sealed class RunFlags
     /// <summary>Gives the flags to a command.</summary>
     public void AddTo(Command command)
     {
-        Option[] options =
-        [
-            _mode, _manifests, _hostnameOverride, _zone, _nodePortAddresses, _detectLocalMode, _clusterCidr, _podBridgeInterface,
-            _podInterfaceNamePrefix, _masqueradeAll, _scheduler, _serviceProxyName, _drainTimeout, _shutdownTimeout, _minSyncPeriod,
-            _maxSyncDelay, _syncPeriod, _backendTimeout, _healthz, _metrics, _bindAddressHardFail, _set, _cleanup,
-        ];
-        foreach (var option in options)
-        {
-            command.Options.Add(option);
-        }
-
+        command.AddFlags("Services", _manifests, _serviceProxyName);
+        command.AddFlags("This node", _hostnameOverride, _zone, _nodePortAddresses, _detectLocalMode, _clusterCidr, _podBridgeInterface, _podInterfaceNamePrefix);
+        command.AddFlags("Data path", _mode, _scheduler, _masqueradeAll, _drainTimeout, _set, _cleanup);
+        command.AddFlags("Timing", _minSyncPeriod, _maxSyncDelay, _syncPeriod, _backendTimeout, _shutdownTimeout);
+        command.AddFlags("HTTP", _healthz, _metrics, _bindAddressHardFail);
         Plugins.AddTo(command);
         Logging.AddTo(command);
         RefusedFlags.AddTo(command);

@@ -16,6 +16,8 @@ internal sealed class ScriptedBackend : IBackend
 
     public Func<CancellationToken, ValueTask> OnStart { get; set; } = _ => ValueTask.CompletedTask;
 
+    public Func<ValueTask> OnDispose { get; set; } = () => ValueTask.CompletedTask;
+
     public required TimeProvider Time { get; init; }
 
     public string Name => "scripted";
@@ -91,7 +93,7 @@ internal sealed class ScriptedBackend : IBackend
     public ValueTask DisposeAsync()
     {
         IsDisposed = true;
-        return ValueTask.CompletedTask;
+        return OnDispose();
     }
 
     private void Replay(ServiceChangeSet changes, HashSet<ServicePortKey> failed)
