@@ -30,8 +30,7 @@ for name in "$@"; do
     exit 2
   fi
 done
-# Formatting is enforced by the build already; `./test.sh format` asks the formatter as well.
-[ ${#chosen[@]} -gt 0 ] || chosen=("${parts[@]:1}")
+[ ${#chosen[@]} -gt 0 ] || chosen=("${parts[@]}")
 
 require_dotnet
 require_packages ip=iproute2 nft=nftables iptables=iptables conntrack=conntrack ipset=ipset curl=curl wrk=wrk nsenter=util-linux tcpdump=tcpdump

@@ -8,6 +8,8 @@ namespace ProxyFramework.Host.CommandLine;
 internal sealed class RunFlags
 {
     private static readonly ServiceProxyOptions Defaults = new();
+    private static readonly BindAddress DefaultHealthz = new(IPAddress.Any, 10256);
+    private static readonly BindAddress DefaultMetrics = new(IPAddress.Loopback, 10249);
     private static readonly TimeSpan OneHour = TimeSpan.FromHours(1);
 
     // A timer takes no more than 49 days.
@@ -79,10 +81,10 @@ internal sealed class RunFlags
         "--backend-timeout", "How long one call of the backend may take before it counts as hung", Defaults.BackendTimeout, TimeSpan.FromSeconds(1), Longest);
 
     private readonly Option<BindAddress?> _healthz = Flag.Address(
-        "--healthz-bind-address", "Where /healthz and /livez are served; empty for nowhere", new BindAddress(IPAddress.Any, 10256));
+        "--healthz-bind-address", "Where /healthz and /livez are served; empty for nowhere", DefaultHealthz);
 
     private readonly Option<BindAddress?> _metrics = Flag.Address(
-        "--metrics-bind-address", "Where /metrics and /proxyMode are served; empty for nowhere", new BindAddress(IPAddress.Loopback, 10249));
+        "--metrics-bind-address", "Where /metrics and /proxyMode are served; empty for nowhere", DefaultMetrics);
 
     private readonly Option<bool> _bindAddressHardFail = Flag.Switch(
         "--bind-address-hard-fail", "Exit when one of these two addresses cannot be bound, instead of trying again");
@@ -121,8 +123,8 @@ internal sealed class RunFlags
         var found = new List<string>();
         var settings = new RunSettings(options => Configure(parsed, options))
         {
-            HealthzAddress = parsed.GetValue(_healthz),
-            MetricsAddress = parsed.GetValue(_metrics),
+            HealthzAddress = Flag.ReadAddress(parsed, _healthz, DefaultHealthz),
+            MetricsAddress = Flag.ReadAddress(parsed, _metrics, DefaultMetrics),
             BindAddressHardFail = parsed.GetValue(_bindAddressHardFail),
             BackendSettings = Flag.ReadSettings(parsed.GetValue(_set)),
             Cleanup = parsed.GetValue(_cleanup),

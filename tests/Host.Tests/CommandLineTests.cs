@@ -110,6 +110,19 @@ public class CommandLineTests
         Assert.False(settings.BindAddressHardFail);
     }
 
+    [Theory]
+    [InlineData("--healthz-bind-address=", null, "127.0.0.1:10249")]
+    [InlineData("--metrics-bind-address=", "0.0.0.0:10256", null)]
+    [InlineData("--metrics-bind-address=:0", "0.0.0.0:10256", ":0")]
+    public void An_empty_address_switches_one_server_off(string flag, string? healthz, string? metrics)
+    {
+        var (settings, problems) = Read("--manifests=a", flag);
+
+        Assert.Empty(problems);
+        Assert.Equal(healthz, settings.HealthzAddress?.ToString());
+        Assert.Equal(metrics, settings.MetricsAddress?.ToString());
+    }
+
     [Fact]
     public async Task Version_and_help_need_nothing_else()
     {

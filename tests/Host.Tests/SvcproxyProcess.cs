@@ -46,6 +46,16 @@ internal sealed class SvcproxyProcess : IAsyncDisposable
 
     public bool HasExited => _process.HasExited;
 
+    /// <summary>The processor time that it has used.</summary>
+    public TimeSpan ProcessorTime
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.TotalProcessorTime;
+        }
+    }
+
     public static SvcproxyProcess Start(params string[] arguments) => new(Path.Combine(Layout, "svcproxy"), arguments);
 
     public static SvcproxyProcess StartFrom(string folder, params string[] arguments) => new(Path.Combine(folder, "svcproxy"), arguments);
