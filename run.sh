@@ -2,6 +2,9 @@
 # Builds svcproxy where the sources are newer than the last build, and runs it: ./run.sh ARGS is svcproxy ARGS, ./run.sh is the demo.
 set -eu
 
+# What is built must not be writable by others: the program refuses plugins that are.
+umask 022
+
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 program=$here/artifacts/svcproxy/svcproxy
 built=$here/artifacts/svcproxy.built

@@ -34,8 +34,7 @@ for name in "$@"; do
     exit 2
   fi
 done
-# Formatting is enforced by the build already; `./test.sh format` asks the formatter as well.
-[ ${#chosen[@]} -gt 0 ] || chosen=("${parts[@]:1}")
+[ ${#chosen[@]} -gt 0 ] || chosen=("${parts[@]}")
 
 if [ "$(id -u)" -ne 0 ]; then
   echo "error: the tests make network namespaces, which takes root: sudo ./test.sh" >&2

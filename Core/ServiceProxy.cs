@@ -112,9 +112,11 @@ public sealed partial class ServiceProxy : BackgroundService, IServiceProxyState
         }
         finally
         {
+            // The parts leave behind what does not end; the backend gets what they leave of the time.
+            var began = _time.GetTimestamp();
             await ending.CancelAsync().ConfigureAwait(false);
             await Task.WhenAll(all).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await EndBackendAsync(running).ConfigureAwait(false);
+            await EndBackendAsync(running, _options.ShutdownTimeout - _time.GetElapsedTime(began)).ConfigureAwait(false);
         }
     }
 
@@ -186,7 +188,7 @@ public sealed partial class ServiceProxy : BackgroundService, IServiceProxyState
             _time,
             _loggerFactory.CreateLogger<ViewLoop>());
         var runners = sources.Select((source, index) =>
-            new SourceRunner(index, source, view.Feed, problems, _time, _loggerFactory.CreateLogger<SourceRunner>()));
+            new SourceRunner(index, source, view.Feed, problems, _options.ForSyncLoop().ShutdownGrace, _time, _loggerFactory.CreateLogger<SourceRunner>()));
         return new Running(backend, loop, view, healthServers, [.. runners]);
     }
 
@@ -222,7 +224,7 @@ public sealed partial class ServiceProxy : BackgroundService, IServiceProxyState
         }
     }
 
-    private async Task EndBackendAsync(Running running)
+    private async Task EndBackendAsync(Running running, TimeSpan limit)
     {
         if (running.Loop.HasAbandonedCall)
         {
@@ -231,11 +233,11 @@ public sealed partial class ServiceProxy : BackgroundService, IServiceProxyState
 
         try
         {
-            await Task.Run(() => running.Backend.DisposeAsync().AsTask()).WaitAsync(_options.ShutdownTimeout, _time).ConfigureAwait(false);
+            await Task.Run(() => running.Backend.DisposeAsync().AsTask()).WaitAsync(limit > TimeSpan.Zero ? limit : TimeSpan.Zero, _time).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
-            Log.EndsLate(_logger, running.Backend.Name, _options.ShutdownTimeout.TotalSeconds);
+            Log.EndsLate(_logger, running.Backend.Name, limit.TotalSeconds);
         }
         catch (Exception error)
         {
@@ -255,7 +257,7 @@ public sealed partial class ServiceProxy : BackgroundService, IServiceProxyState
         [LoggerMessage(2, LogLevel.Warning, "Mode {Mode} is limited here: {Limit}")]
         public static partial void Limit(ILogger logger, string mode, string limit);
 
-        [LoggerMessage(3, LogLevel.Warning, "Backend {Backend} did not end within {Seconds} s and is left behind.")]
+        [LoggerMessage(3, LogLevel.Warning, "Backend {Backend} did not end within {Seconds:0.0} s at shutdown and is left behind.")]
         public static partial void EndsLate(ILogger logger, string backend, double seconds);
 
         [LoggerMessage(4, LogLevel.Warning, "Backend {Backend} failed to end properly.")]

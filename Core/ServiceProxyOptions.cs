@@ -57,7 +57,10 @@ public sealed class ServiceProxyOptions
     /// <summary>How long one call of a backend may take before it counts as hung; 2 minutes unless set.</summary>
     public TimeSpan BackendTimeout { get; set; } = TimeSpan.FromMinutes(2);
 
-    /// <summary>How long the end of the backend is waited for at shutdown, <see cref="DrainTimeout"/> included, 0…1 hour; 4 s unless set.</summary>
+    /// <summary>
+    /// How long shutdown may take, 0…1 hour: half of it for calls of backend and sources that are under way, and what they leave for
+    /// the end of the backend, connections that it lets go on included. What has not ended then is left behind. 4 s unless set.
+    /// </summary>
     public TimeSpan ShutdownTimeout { get; set; } = TimeSpan.FromSeconds(4);
 
     /// <summary>Files and folders with manifests.</summary>

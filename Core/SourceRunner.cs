@@ -10,7 +10,7 @@ namespace ProxyFramework.Core;
 /// until it says otherwise.
 /// </summary>
 internal sealed partial class SourceRunner(
-    int index, IServiceSource source, ChannelWriter<ViewInput> feed, ProblemLog problems, TimeProvider time, ILogger<SourceRunner> logger)
+    int index, IServiceSource source, ChannelWriter<ViewInput> feed, ProblemLog problems, TimeSpan shutdownGrace, TimeProvider time, ILogger<SourceRunner> logger)
     : ISourceSink
 {
     private readonly Backoff _backoff = new(Random.Shared);
@@ -25,7 +25,7 @@ internal sealed partial class SourceRunner(
             try
             {
                 _memory.Restart();
-                await Task.Run(() => source.RunAsync(this, cancellationToken), CancellationToken.None).ConfigureAwait(false);
+                await RunOnceAsync(cancellationToken).ConfigureAwait(false);
                 cancellationToken.ThrowIfCancellationRequested();
                 if (_memory.IsComplete)
                 {
@@ -45,6 +45,15 @@ internal sealed partial class SourceRunner(
         }
     }
 
+    private async Task RunOnceAsync(CancellationToken cancellationToken)
+    {
+        var ending = new CancellationTokenSource();
+        var call = Task.Run(() => source.RunAsync(this, ending.Token), CancellationToken.None);
+        await ForeignCall.WaitAsync(
+            call, ending, shutdownGrace, time, () => Log.Abandoned(logger, source.Name, shutdownGrace.TotalSeconds), cancellationToken).ConfigureAwait(false);
+        await call.ConfigureAwait(false);
+    }
+
     /// <inheritdoc/>
     public ValueTask PublishAsync(IReadOnlyList<SourceEvent> events, CancellationToken cancellationToken) =>
         feed.WriteAsync(new ViewInput.Events(index, _memory.Remember(events)), cancellationToken);
@@ -59,5 +68,8 @@ internal sealed partial class SourceRunner(
 
         [LoggerMessage(2, LogLevel.Information, "Source {Source} has ended: there will be no more changes from it.")]
         public static partial void Ended(ILogger logger, string source);
+
+        [LoggerMessage(3, LogLevel.Warning, "Source {Source} did not end within {Seconds:0.0} s of being cancelled at shutdown and is left behind.")]
+        public static partial void Abandoned(ILogger logger, string source, double seconds);
     }
 }

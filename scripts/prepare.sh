@@ -1,6 +1,9 @@
 # Sourced by test.sh: what a fresh Debian machine lacks is installed here, once, saying so.
 # shellcheck shell=bash
 
+# What is built must not be writable by others: the program refuses plugins that are.
+umask 022
+
 # require_dotnet: the .NET SDK is the one thing that has to be there already.
 require_dotnet() {
   if ! command -v dotnet >/dev/null && [ -x "${HOME:-}/.dotnet/dotnet" ]; then

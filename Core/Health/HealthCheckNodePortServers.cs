@@ -8,10 +8,11 @@ namespace ProxyFramework.Core.Health;
 /// Keeps one server for each Service with a <c>healthCheckNodePort</c>. A port that cannot be had is reported and tried again; it
 /// never holds up anything else.
 /// </summary>
-public sealed partial class HealthCheckNodePortServers(ProxyHealth health, TimeProvider time, ILogger<HealthCheckNodePortServers> logger)
+public sealed partial class HealthCheckNodePortServers(ProxyHealth health, TimeProvider time, ILoggerFactory loggers)
 {
     private static readonly TimeSpan RetryPeriod = TimeSpan.FromSeconds(15);
 
+    private readonly ILogger _logger = loggers.CreateLogger<HealthCheckNodePortServers>();
     private readonly Channel<NodeViewChanges> _changes = Channel.CreateUnbounded<NodeViewChanges>(new UnboundedChannelOptions { SingleReader = true });
     private readonly Dictionary<NamespacedName, ServiceHealth> _wanted = [];
     private readonly Dictionary<NamespacedName, HealthCheckServer> _servers = [];
@@ -43,11 +44,9 @@ public sealed partial class HealthCheckNodePortServers(ProxyHealth health, TimeP
         finally
         {
             await retry.DisposeAsync().ConfigureAwait(false);
-            foreach (var server in _servers.Values)
-            {
-                await server.DisposeAsync().ConfigureAwait(false);
-            }
 
+            // All at once: each may have a request under way, and shutdown has seconds, not minutes.
+            await Task.WhenAll(_servers.Values.Select(server => server.DisposeAsync().AsTask())).ConfigureAwait(false);
             _servers.Clear();
         }
     }
@@ -112,7 +111,7 @@ public sealed partial class HealthCheckNodePortServers(ProxyHealth health, TimeP
             return;
         }
 
-        var started = await HealthCheckServer.StartAsync(wanted, _node.NodePortAddresses, health, cancellationToken).ConfigureAwait(false);
+        var started = await HealthCheckServer.StartAsync(wanted, _node.NodePortAddresses, health, loggers, cancellationToken).ConfigureAwait(false);
         _servers.Add(service, started);
         Report(service, started);
     }
@@ -123,7 +122,7 @@ public sealed partial class HealthCheckNodePortServers(ProxyHealth health, TimeP
         {
             if (_reported.RemoveWhere(one => one.Service == service) > 0)
             {
-                Log.Listening(logger, service, server.Port);
+                Log.Listening(_logger, service, server.Port);
             }
 
             return;
@@ -133,7 +132,7 @@ public sealed partial class HealthCheckNodePortServers(ProxyHealth health, TimeP
         {
             if (_reported.Add((service, problem)))
             {
-                Log.CannotListen(logger, service, problem);
+                Log.CannotListen(_logger, service, problem);
             }
         }
     }

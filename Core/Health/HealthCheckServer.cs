@@ -3,10 +3,9 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Logging;
+using ProxyFramework.Core.Http;
 using ProxyFramework.Core.View;
 
 namespace ProxyFramework.Core.Health;
@@ -18,7 +17,7 @@ namespace ProxyFramework.Core.Health;
 internal sealed class HealthCheckServer : IAsyncDisposable
 {
     private readonly ProxyHealth _health;
-    private WebApplication? _application;
+    private HttpServer? _server;
     private ServiceHealth _service;
 
     private HealthCheckServer(ServiceHealth service, ImmutableArray<InetAddress> addresses, ProxyHealth health)
@@ -46,26 +45,17 @@ internal sealed class HealthCheckServer : IAsyncDisposable
 
     /// <summary>Listens on as many of the addresses as possible.</summary>
     public static async Task<HealthCheckServer> StartAsync(
-        ServiceHealth service, ImmutableArray<InetAddress> addresses, ProxyHealth health, CancellationToken cancellationToken)
+        ServiceHealth service, ImmutableArray<InetAddress> addresses, ProxyHealth health, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
         var server = new HealthCheckServer(service, addresses, health);
-        await server.ListenAsync(cancellationToken).ConfigureAwait(false);
+        await server.ListenAsync(loggers, cancellationToken).ConfigureAwait(false);
         return server;
     }
 
     /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
-    {
-        if (_application is { } application)
-        {
-            _application = null;
-            using var atOnce = new CancellationTokenSource(TimeSpan.Zero);
-            await application.StopAsync(atOnce.Token).ConfigureAwait(false);
-            await application.DisposeAsync().ConfigureAwait(false);
-        }
-    }
+    public ValueTask DisposeAsync() => _server?.DisposeAsync() ?? ValueTask.CompletedTask;
 
-    private async Task ListenAsync(CancellationToken cancellationToken)
+    private async Task ListenAsync(ILoggerFactory loggers, CancellationToken cancellationToken)
     {
         var usable = new List<InetAddress>();
         foreach (var address in Addresses)
@@ -85,26 +75,13 @@ internal sealed class HealthCheckServer : IAsyncDisposable
             return;
         }
 
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = 0;
-            foreach (var address in usable)
-            {
-                kestrel.Listen(address.ToIPAddress(), Port, listen => listen.Protocols = HttpProtocols.Http1);
-            }
-        });
-        var application = builder.Build();
-        application.Run(AnswerAsync);
         try
         {
-            await application.StartAsync(cancellationToken).ConfigureAwait(false);
-            _application = application;
+            _server = await HttpServer.StartAsync(
+                server => usable.ForEach(address => server.Listen(address.ToIPAddress(), Port)), AnswerAsync, loggers, cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception error) when (!cancellationToken.IsCancellationRequested)
+        catch (IOException error)
         {
-            await application.DisposeAsync().ConfigureAwait(false);
             Problems = Problems.Add(error.Message);
         }
     }

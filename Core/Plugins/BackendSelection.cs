@@ -85,7 +85,7 @@ public sealed class BackendSelection(PluginCatalog catalog, TimeProvider time)
         var message = new StringBuilder().Append(CultureInfo.InvariantCulture, $"there is no mode '{mode}'");
         if (near is not null)
         {
-            message.Append(CultureInfo.InvariantCulture, $"; did you mean '{near}'?");
+            message.Append(CultureInfo.InvariantCulture, $" (did you mean '{near}'?)");
         }
 
         message.Append(names.Length == 0

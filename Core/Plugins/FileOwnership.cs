@@ -13,8 +13,10 @@ internal static partial class FileOwnership
     private const uint STATX_BASIC_STATS = 0x7FF;
 
     /// <summary>What is wrong with the ownership or permissions of a file or folder, and what to do; null for nothing.</summary>
+    /// <param name="path">The file or folder.</param>
+    /// <param name="whole">The folder that is to be mended as a whole; null for the path alone.</param>
     /// <exception cref="IOException">It cannot be examined.</exception>
-    public static string? FindProblem(string path)
+    public static string? FindProblem(string path, string? whole = null)
     {
         if (StatX(AT_FDCWD, path, 0, STATX_BASIC_STATS, out var status) != 0)
         {
@@ -24,12 +26,14 @@ internal static partial class FileOwnership
         var mode = (UnixFileMode)(status.Mode & 0xFFF);
         if ((mode & (UnixFileMode.GroupWrite | UnixFileMode.OtherWrite)) != 0)
         {
-            return $"{path} can be written by others than its owner (mode {Convert.ToString((int)mode, 8)}): run 'chmod go-w {path}'";
+            return $"{path} can be written by others than its owner (mode {Convert.ToString((int)mode, 8)}): run 'chmod {What("go-w")}'";
         }
 
         return status.Uid != 0 && status.Uid != GetEffectiveUserId()
-            ? $"{path} belongs to user {status.Uid}, who is neither root nor the user of this process ({GetEffectiveUserId()}): run 'chown' on it"
+            ? $"{path} belongs to user {status.Uid}, who is neither root nor the user of this process ({GetEffectiveUserId()}): run 'chown {What(GetEffectiveUserId())}'"
             : null;
+
+        string What<T>(T change) => whole is null ? $"{change} {path}" : $"-R {change} {whole}";
     }
 
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]

@@ -39,19 +39,27 @@ internal sealed record PluginFolder(string Directory, string Name)
     {
         try
         {
-            var files = System.IO.Directory.EnumerateFileSystemEntries(Path, "*", SearchOption.AllDirectories);
-            foreach (var path in files.Prepend(Path).Prepend(Directory))
+            RequireTrusted(Directory, whole: null);
+
+            // One command mends the whole plugin: naming file after file would be a long conversation.
+            RequireTrusted(Path, whole: Path);
+            foreach (var path in System.IO.Directory.EnumerateFileSystemEntries(Path, "*", SearchOption.AllDirectories))
             {
-                if (FileOwnership.FindProblem(path) is { } problem)
-                {
-                    throw new PluginProblemException(
-                        problem + ", or allow it with --allow-insecure-plugins. A plugin runs with all privileges of the proxy");
-                }
+                RequireTrusted(path, whole: Path);
             }
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             throw new PluginProblemException($"the permissions of {Path} cannot be examined: {error.Message}");
+        }
+    }
+
+    private static void RequireTrusted(string path, string? whole)
+    {
+        if (FileOwnership.FindProblem(path, whole) is { } problem)
+        {
+            throw new PluginProblemException(
+                problem + ", or allow it with --allow-insecure-plugins. A plugin runs with all privileges of the proxy");
         }
     }
 }

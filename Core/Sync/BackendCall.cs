@@ -22,36 +22,14 @@ internal static class BackendCall
         Action abandoned,
         CancellationToken cancellationToken)
     {
-        var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-
-        // On another thread, since foreign code may block before its first await.
-        var call = Task.Run(() => operation(limit.Token).AsTask(), CancellationToken.None);
+        var limit = new CancellationTokenSource();
+        var call = ForeignCall.Start(operation, limit.Token);
         var timer = time.CreateTimer(_ => OnLimit(call, limit, hung), null, options.BackendTimeout, Timeout.InfiniteTimeSpan);
-        try
+        await using (timer.ConfigureAwait(false))
         {
-            await call.WaitAsync(cancellationToken).ConfigureAwait(false);
-        }
-        catch (Exception) when (call.IsCompleted)
-        {
-            // Awaited below.
-        }
-        catch (OperationCanceledException)
-        {
-            if (await Task.WhenAny(call, Task.Delay(options.ShutdownGrace, time, CancellationToken.None)).ConfigureAwait(false) != call)
-            {
-                // Its token source is left to it; its end interests nobody, but must not become an unobserved exception.
-                _ = call.ContinueWith(ended => ended.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
-                abandoned();
-            }
-
-            throw;
-        }
-        finally
-        {
-            await timer.DisposeAsync().ConfigureAwait(false);
+            await ForeignCall.WaitAsync(call, limit, options.ShutdownGrace, time, abandoned, cancellationToken).ConfigureAwait(false);
         }
 
-        limit.Dispose();
         return await call.ConfigureAwait(false);
     }
 
@@ -63,8 +41,6 @@ internal static class BackendCall
         }
 
         hung();
-
-        // Not here and now: what the backend registered for cancellation may block as well.
-        _ = limit.CancelAsync();
+        ForeignCall.Cancel(limit);
     }
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace ProxyFramework.Host.CommandLine;
 
@@ -50,6 +51,19 @@ internal sealed record BindAddress(IPAddress? Address, ushort Port)
 
         bind = new BindAddress(address.ToIPAddress(), port);
         return true;
+    }
+
+    /// <summary>Makes a server listen there.</summary>
+    public void ListenOn(KestrelServerOptions server)
+    {
+        if (Address is null)
+        {
+            server.ListenAnyIP(Port);
+        }
+        else
+        {
+            server.Listen(Address, Port);
+        }
     }
 
     /// <summary>The form that <see cref="TryParse"/> reads.</summary>

@@ -22,7 +22,7 @@ internal static class CommandLineParser
     public static async Task<int> InvokeAsync(string[] arguments)
     {
         var parsed = Build().Parse(arguments, Configuration);
-        if (parsed.Errors.Count > 0 && parsed.Action is not (HelpAction or VersionAction))
+        if (parsed.Errors.Count > 0 && parsed.Action is not (HelpPage or VersionAction))
         {
             return UsageError.Print(parsed.Errors.Select(error => error.Message), parsed.CommandResult.Command);
         }
@@ -39,7 +39,12 @@ internal static class CommandLineParser
         var root = new RootCommand("The service proxy of a Kubernetes node.") { run, PluginsCommand.Create(), CleanupCommand.Create(), DemoCommand.Create() };
         Give(root, new RunFlags());
         Give(run, new RunFlags());
-        root.Options.OfType<VersionOption>().Single().Action = new VersionAction();
+        var help = root.Options.OfType<HelpOption>().Single();
+        help.Description = "Show this page";
+        help.Action = new HelpPage();
+        var version = root.Options.OfType<VersionOption>().Single();
+        version.Description = "Show the versions of program, plugin contract and runtime";
+        version.Action = new VersionAction();
 
         // "svcproxy --mode=x run --manifests=y" would otherwise forget the first flag.
         run.Validators.Add(result =>

@@ -64,15 +64,15 @@ internal static class Flag
             },
             "one of " + string.Join(", ", words.Select(word => word.Word)));
 
-    /// <summary>Where an HTTP server listens; null switches it off.</summary>
+    /// <summary>Where an HTTP server listens, to be read with <see cref="ReadAddress"/>.</summary>
     public static Option<BindAddress?> Address(string name, string description, BindAddress byDefault)
     {
         var option = Single(
             name,
             "ADDRESS:PORT",
-            description,
+            $"{description} [default: {byDefault}]",
             [],
-            byDefault,
+            null,
             (string text, out BindAddress? value) => BindAddress.TryParse(text, byDefault.Port, out value),
             BindAddress.Expected);
 
@@ -81,6 +81,10 @@ internal static class Flag
         option.DefaultValueFactory = result => result.Parent is OptionResult { Implicit: false } ? null : byDefault;
         return option;
     }
+
+    /// <summary>The value of an <see cref="Address"/>; null where the server is switched off, which is another thing than a flag that is not given.</summary>
+    public static BindAddress? ReadAddress(ParseResult parsed, Option<BindAddress?> option, BindAddress byDefault) =>
+        parsed.GetResult(option) is null ? byDefault : parsed.GetValue(option);
 
     /// <summary>A switch: alone, or with <c>=true</c> or <c>=false</c>.</summary>
     public static Option<bool> Switch(string name, string description) => new(name) { Description = description };

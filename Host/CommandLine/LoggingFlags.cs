@@ -31,8 +31,7 @@ internal sealed class LoggingFlags
     /// <summary>Gives the flags to a command.</summary>
     public void AddTo(Command command)
     {
-        command.Options.Add(_format);
-        command.Options.Add(_verbosity);
+        command.AddFlags("Log", _format, _verbosity);
     }
 
     /// <summary>Reads them.</summary>

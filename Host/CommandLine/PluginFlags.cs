@@ -18,8 +18,7 @@ internal sealed class PluginFlags
     /// <summary>Gives the flags to a command.</summary>
     public void AddTo(Command command)
     {
-        command.Options.Add(_directories);
-        command.Options.Add(_allowInsecure);
+        command.AddFlags("Plugins", _directories, _allowInsecure);
     }
 
     /// <summary>Reads them.</summary>

@@ -8,6 +8,8 @@ namespace ProxyFramework.Host.CommandLine;
 internal sealed class RunFlags
 {
     private static readonly ServiceProxyOptions Defaults = new();
+    private static readonly BindAddress DefaultHealthz = new(IPAddress.Any, 10256);
+    private static readonly BindAddress DefaultMetrics = new(IPAddress.Loopback, 10249);
     private static readonly TimeSpan OneHour = TimeSpan.FromHours(1);
 
     // A timer takes no more than 49 days.
@@ -64,7 +66,7 @@ internal sealed class RunFlags
         "--drain-timeout", "For how long connections to endpoints that are gone may go on", Defaults.DrainTimeout, TimeSpan.Zero, Longest, canBeInfinite: true);
 
     private readonly Option<TimeSpan?> _shutdownTimeout = Flag.Duration(
-        "--shutdown-timeout", "For how long the backend may let connections go on when the program is stopped", Defaults.ShutdownTimeout, TimeSpan.Zero, OneHour);
+        "--shutdown-timeout", "How long the end may take when the program is stopped, connections that the backend lets go on included", Defaults.ShutdownTimeout, TimeSpan.Zero, OneHour);
 
     private readonly Option<TimeSpan?> _minSyncPeriod = Flag.Duration(
         "--min-sync-period", "The time between two synchronisations at least", Defaults.MinSyncPeriod, TimeSpan.Zero, OneHour);
@@ -79,10 +81,10 @@ internal sealed class RunFlags
         "--backend-timeout", "How long one call of the backend may take before it counts as hung", Defaults.BackendTimeout, TimeSpan.FromSeconds(1), Longest);
 
     private readonly Option<BindAddress?> _healthz = Flag.Address(
-        "--healthz-bind-address", "Where /healthz and /livez are served; empty for nowhere", new BindAddress(IPAddress.Any, 10256));
+        "--healthz-bind-address", "Where /healthz and /livez are served; empty for nowhere", DefaultHealthz);
 
     private readonly Option<BindAddress?> _metrics = Flag.Address(
-        "--metrics-bind-address", "Where /metrics and /proxyMode are served; empty for nowhere", new BindAddress(IPAddress.Loopback, 10249));
+        "--metrics-bind-address", "Where /metrics and /proxyMode are served; empty for nowhere", DefaultMetrics);
 
     private readonly Option<bool> _bindAddressHardFail = Flag.Switch(
         "--bind-address-hard-fail", "Exit when one of these two addresses cannot be bound, instead of trying again");
@@ -103,17 +105,11 @@ internal sealed class RunFlags
     /// <summary>Gives the flags to a command.</summary>
     public void AddTo(Command command)
     {
-        Option[] options =
-        [
-            _mode, _manifests, _hostnameOverride, _zone, _nodePortAddresses, _detectLocalMode, _clusterCidr, _podBridgeInterface,
-            _podInterfaceNamePrefix, _masqueradeAll, _scheduler, _serviceProxyName, _drainTimeout, _shutdownTimeout, _minSyncPeriod,
-            _maxSyncDelay, _syncPeriod, _backendTimeout, _healthz, _metrics, _bindAddressHardFail, _set, _cleanup,
-        ];
-        foreach (var option in options)
-        {
-            command.Options.Add(option);
-        }
-
+        command.AddFlags("Services", _manifests, _serviceProxyName);
+        command.AddFlags("This node", _hostnameOverride, _zone, _nodePortAddresses, _detectLocalMode, _clusterCidr, _podBridgeInterface, _podInterfaceNamePrefix);
+        command.AddFlags("Data path", _mode, _scheduler, _masqueradeAll, _drainTimeout, _set, _cleanup);
+        command.AddFlags("Timing", _minSyncPeriod, _maxSyncDelay, _syncPeriod, _backendTimeout, _shutdownTimeout);
+        command.AddFlags("HTTP", _healthz, _metrics, _bindAddressHardFail);
         Plugins.AddTo(command);
         Logging.AddTo(command);
         RefusedFlags.AddTo(command);
@@ -127,8 +123,8 @@ internal sealed class RunFlags
         var found = new List<string>();
         var settings = new RunSettings(options => Configure(parsed, options))
         {
-            HealthzAddress = parsed.GetValue(_healthz),
-            MetricsAddress = parsed.GetValue(_metrics),
+            HealthzAddress = Flag.ReadAddress(parsed, _healthz, DefaultHealthz),
+            MetricsAddress = Flag.ReadAddress(parsed, _metrics, DefaultMetrics),
             BindAddressHardFail = parsed.GetValue(_bindAddressHardFail),
             BackendSettings = Flag.ReadSettings(parsed.GetValue(_set)),
             Cleanup = parsed.GetValue(_cleanup),

@@ -17,7 +17,8 @@ internal static class CleanupCommand
         var set = Flag.Settings();
         var plugins = new PluginFlags();
         var logging = new LoggingFlags();
-        var command = new Command("cleanup", "Remove what backends left on this node; the proxy must not be running") { mode, set };
+        var command = new Command("cleanup", "Remove what backends left on this node; the proxy must not be running");
+        command.AddFlags("Data path", mode, set);
         plugins.AddTo(command);
         logging.AddTo(command);
         command.SetAction((parsed, cancellation) => RunAsync(

@@ -21,7 +21,8 @@ internal static class DemoCommand
         var manifests = Flag.Text("--manifests", "PATH", "The folder to proxy and to edit [default: samples/quickstart beside the program]");
         var plugins = new PluginFlags();
         var logging = new LoggingFlags();
-        var command = new Command("demo", "See it work: a service with three small servers behind it, until Ctrl-C") { manifests };
+        var command = new Command("demo", "See it work: a service with three small servers behind it, until Ctrl-C");
+        command.AddFlags("Services", manifests);
         plugins.AddTo(command);
         logging.AddTo(command);
         command.SetAction(async (parsed, cancellation) =>

@@ -25,7 +25,8 @@ internal static class PluginsCommand
         var output = Flag.OneOf("--output", "The form of the list", "text", ("text", "text"), ("json", "json"));
         var plugins = new PluginFlags();
         var logging = new LoggingFlags();
-        var command = new Command("plugins", "List the plugins that were found, and whether this node supports their backends") { output };
+        var command = new Command("plugins", "List the plugins that were found, and whether this node supports their backends");
+        command.AddFlags("Output", output);
         plugins.AddTo(command);
         logging.AddTo(command);
         command.SetAction(async (parsed, cancellation) =>

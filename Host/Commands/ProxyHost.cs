@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -10,10 +11,13 @@ using ProxyFramework.Host.Logging;
 namespace ProxyFramework.Host.Commands;
 
 /// <summary>The generic host that commands with a proxy share: configuration, log, signals and exit code.</summary>
-internal static class ProxyHost
+internal static partial class ProxyHost
 {
-    /// <summary>What is left to the rest of the program after the backend has ended; together with the default timeout of 4 s, under 5 s.</summary>
-    private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(700);
+    /// <summary>
+    /// What is left to the rest of the program (HTTP servers, log, plugins' contexts) after the proxy has ended: with the default
+    /// timeout of 4 s, the process is gone half a second before the 5 s that are promised.
+    /// </summary>
+    private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(500);
 
     /// <summary>A host with logging and configuration, and nothing that reads files or variables that the operator did not name.</summary>
     public static HostApplicationBuilder CreateBuilder(RunSettings settings)
@@ -54,7 +58,8 @@ internal static class ProxyHost
         }
         catch (OperationCanceledException) when (lifetime.ApplicationStopping.IsCancellationRequested)
         {
-            // Asked to stop before it had started.
+            // Asked to stop before it had started: what has started has to end.
+            await host.StopAsync(CancellationToken.None);
             return (int)ProxyExitCode.Success;
         }
         catch (Exception error) when (error is not ProxyStartException)
@@ -88,16 +93,20 @@ internal static class ProxyHost
             error),
     };
 
-    // A plugin that blocks a thread can hold up an orderly end; what is in force stays in force either way.
+    // A plugin that blocks a thread can hold up an orderly end; what is in force stays in force either way. Environment.Exit would
+    // run handlers of plugins, which may block as well, and wait where it is under way already.
     private static void EndAtTheLatest(TimeSpan limit)
     {
         var watchdog = new Thread(() =>
         {
             Thread.Sleep(limit);
             Console.Error.WriteLine($"svcproxy: the end took longer than {GoDuration.Format(limit)}; leaving at once");
-            Environment.Exit((int)ProxyExitCode.Failure);
+            ExitAtOnce((int)ProxyExitCode.Failure);
         })
-        { IsBackground = true };
+        { IsBackground = true, Name = "end at the latest" };
         watchdog.Start();
     }
+
+    [LibraryImport("libc", EntryPoint = "_exit")]
+    private static partial void ExitAtOnce(int status);
 }

@@ -3,8 +3,7 @@ using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using ProxyFramework.Core;
-using ProxyFramework.Host.CommandLine;
-using ProxyFramework.Host.Http;
+using ProxyFramework.Core.Http;
 
 namespace ProxyFramework.Host.Demo;
 
@@ -71,7 +70,7 @@ internal sealed class DemoServer : IAsyncDisposable
 
     private async Task ListenAsync(CancellationToken cancellation) =>
         _listener = await HttpServer.StartAsync(
-            new BindAddress(_address.Address, (ushort)_address.Port), HandleAsync, _loggers, cancellation);
+            server => server.Listen(_address), HandleAsync, _loggers, cancellation);
 
     private async Task HandleAsync(HttpContext context)
     {

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using ProxyFramework.Core;
+using ProxyFramework.Core.Http;
 using ProxyFramework.Host.CommandLine;
 
 namespace ProxyFramework.Host.Http;
@@ -70,7 +71,7 @@ internal sealed partial class HttpService(
     {
         try
         {
-            var listener = await HttpServer.StartAsync(address, handle, loggers, _stopping.Token);
+            var listener = await HttpServer.StartAsync(address.ListenOn, handle, loggers, _stopping.Token);
             Log.Listening(_logger, name, listener.Url);
             return listener;
         }

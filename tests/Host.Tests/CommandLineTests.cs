@@ -110,6 +110,19 @@ public class CommandLineTests
         Assert.False(settings.BindAddressHardFail);
     }
 
+    [Theory]
+    [InlineData("--healthz-bind-address=", null, "127.0.0.1:10249")]
+    [InlineData("--metrics-bind-address=", "0.0.0.0:10256", null)]
+    [InlineData("--metrics-bind-address=:0", "0.0.0.0:10256", ":0")]
+    public void An_empty_address_switches_one_server_off(string flag, string? healthz, string? metrics)
+    {
+        var (settings, problems) = Read("--manifests=a", flag);
+
+        Assert.Empty(problems);
+        Assert.Equal(healthz, settings.HealthzAddress?.ToString());
+        Assert.Equal(metrics, settings.MetricsAddress?.ToString());
+    }
+
     [Fact]
     public async Task Version_and_help_need_nothing_else()
     {
@@ -124,6 +137,46 @@ public class CommandLineTests
         {
             Assert.Contains(word, help.OutputText, StringComparison.Ordinal);
         }
+    }
+
+    [Fact]
+    public void Help_shows_each_flag_once_under_a_heading_with_one_default_within_the_width()
+    {
+        var root = CommandLineParser.Build();
+        foreach (var command in root.Subcommands.Prepend(root))
+        {
+            using var page = new StringWriter();
+            HelpPage.Write(command, page, 100);
+            var lines = page.ToString().Split('\n');
+
+            Assert.All(lines, line => Assert.True(line.Length <= 100 || !line.StartsWith(' '), line));
+            foreach (var option in command.Options)
+            {
+                var first = Array.FindIndex(lines, line => System.Text.RegularExpressions.Regex.IsMatch(line, $@"^  ([^ ]+, )*{option.Name}( |,|$)"));
+                if (option.Hidden)
+                {
+                    Assert.Equal(-1, first);
+                    continue;
+                }
+
+                Assert.True(first >= 0, $"{command.Name} {option.Name}");
+                var entry = string.Join(' ', lines.Skip(first + 1).TakeWhile(line => line.StartsWith("      ", StringComparison.Ordinal)).Prepend(lines[first]));
+                Assert.True(entry.Split("[default:").Length <= 2, entry);
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("--drain-timeout DURATION", "[default: infinite]")]
+    [InlineData("--sync-period DURATION", "[default: 1h]")]
+    [InlineData("--healthz-bind-address ADDRESS:PORT", "[default: 0.0.0.0:10256]")]
+    [InlineData("--mode, --proxy-mode NAME", "[default: auto]")]
+    public void Help_shows_defaults(string flag, string value)
+    {
+        using var page = new StringWriter();
+        HelpPage.Write(CommandLineParser.Build().Subcommands.Single(command => command.Name == "run"), page, 500);
+        var text = page.ToString();
+        Assert.Contains(value, text[text.IndexOf(flag, StringComparison.Ordinal)..].Split("\n  --")[0], StringComparison.Ordinal);
     }
 
     private static (RunSettings Settings, IReadOnlyList<string> Problems) Read(params string[] arguments)

@@ -64,4 +64,37 @@ public class PluginsTests
         Assert.Contains(refused.Output, line => line.Contains(copy, StringComparison.Ordinal) && line.Contains("refused", StringComparison.Ordinal));
         Assert.DoesNotContain(allowed.Output, line => line.Contains(copy, StringComparison.Ordinal) && line.Contains("refused", StringComparison.Ordinal));
     }
+
+    [Fact]
+    public async Task What_the_message_about_writable_files_advises_is_what_helps()
+    {
+        // As a build or a copy under a umask of 0002 leaves them.
+        using var folder = new TempFolder();
+        var plugin = TestPlugin.CopyTo(folder.Path, TestPlugin.Hanging);
+        foreach (var path in Directory.EnumerateFiles(plugin).Append(plugin))
+        {
+            File.SetUnixFileMode(path, File.GetUnixFileMode(path) | UnixFileMode.GroupWrite);
+        }
+
+        await using var refused = await SvcproxyProcess.RunAsync("plugins", "--plugins-dir", folder.Path + "/plugins");
+        var advice = System.Text.RegularExpressions.Regex.Match(refused.OutputText, "run '(chmod [^']+)'").Groups[1].Value;
+        Assert.Equal($"chmod -R go-w {plugin}", advice);
+        using (var shell = System.Diagnostics.Process.Start("/bin/sh", ["-c", advice]))
+        {
+            await shell.WaitForExitAsync();
+        }
+
+        await using var loaded = await SvcproxyProcess.RunAsync("plugins", "--plugins-dir", folder.Path + "/plugins");
+        Assert.DoesNotContain("chmod", loaded.OutputText, StringComparison.Ordinal);
+        Assert.Contains("hangs-in-start", loaded.OutputText, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_plugins_that_the_build_lays_out_are_writable_by_their_owner_alone()
+    {
+        var plugins = Path.Combine(SvcproxyProcess.Layout, "plugins");
+        Assert.All(
+            Directory.EnumerateFileSystemEntries(plugins, "*", SearchOption.AllDirectories).Append(plugins),
+            path => Assert.Equal((UnixFileMode)0, File.GetUnixFileMode(path) & (UnixFileMode.GroupWrite | UnixFileMode.OtherWrite)));
+    }
 }

@@ -43,6 +43,16 @@ internal sealed class SvcproxyProcess : IAsyncDisposable
 
     public bool HasExited => _process.HasExited;
 
+    /// <summary>The processor time that it has used.</summary>
+    public TimeSpan ProcessorTime
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.TotalProcessorTime;
+        }
+    }
+
     public static SvcproxyProcess Start(params string[] arguments) => new(Path.Combine(Layout, "svcproxy"), arguments);
 
     /// <summary>Starts a program, such as <c>run.sh</c>, in a network namespace. Signals reach it, as every step before it is exec'd.</summary>

@@ -16,6 +16,8 @@ internal sealed class ScriptedBackend : IBackend
 
     public Func<CancellationToken, ValueTask> OnStart { get; set; } = _ => ValueTask.CompletedTask;
 
+    public Func<ValueTask> OnDispose { get; set; } = () => ValueTask.CompletedTask;
+
     public required TimeProvider Time { get; init; }
 
     public string Name { get; init; } = "scripted";

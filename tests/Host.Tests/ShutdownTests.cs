@@ -1,0 +1,134 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.Versioning;
+using System.Text;
+
+namespace ProxyFramework.Host.Tests;
+
+/// <summary>SIGTERM ends the process within 5 s, whatever hinders it.</summary>
+[SupportedOSPlatform("linux")]
+public class ShutdownTests
+{
+    private const string NoServices = "apiVersion: v1\nkind: List\nitems: []\n";
+
+    [Theory]
+    [InlineData("hangs-in-start", 0, "StartAsync did not return within 2.0 s")]
+    [InlineData("hangs-in-apply", 0, "ApplyAsync did not return within 2.0 s")]
+    [InlineData("hangs-in-dispose", 0, "did not end within 4.0 s")]
+    [InlineData("hangs-everywhere", 1, "the end took longer than 4.5s; leaving at once")]
+    public async Task A_backend_that_hangs_is_left_behind(string mode, int exitCode, string reason)
+    {
+        using var folder = new TempFolder();
+        TestPlugin.CopyTo(folder.Path, TestPlugin.Hanging);
+        folder.Write("none.yaml", NoServices);
+        await using var run = SvcproxyProcess.Start(
+            "--mode", mode, "--plugins-dir", folder.Path + "/plugins", "--manifests", folder.Path + "/none.yaml",
+            "--healthz-bind-address=127.0.0.1:0", "--metrics-bind-address=127.0.0.1:0", "-v", "4");
+        var healthz = await run.PortOfAsync("healthz");
+
+        // A probe that never finishes its request must not hinder it either.
+        using var probe = new TcpClient();
+        await probe.ConnectAsync(IPAddress.Loopback, healthz);
+        await probe.GetStream().WriteAsync("GET /healthz HT"u8.ToArray());
+        await run.UntilAsync(
+            () => run.ErrorText.Contains(mode is "hangs-in-start" or "hangs-in-apply" ? "hangs now" : "Mode ", StringComparison.Ordinal), "the hang");
+        await Task.Delay(mode == "hangs-everywhere" ? 500 : 100);
+
+        await AssertEndsAsync(run);
+
+        Assert.Contains(reason, run.ErrorText, StringComparison.Ordinal);
+        Assert.Equal(exitCode, run.ExitCode);
+    }
+
+    [Fact]
+    public async Task Connections_that_never_end_are_cut_when_the_time_that_was_asked_for_them_is_up()
+    {
+        using var folder = new TempFolder();
+        using var server = new TcpListener(IPAddress.Parse("127.77.5.2"), 0);
+        server.Start();
+        folder.Write("web.yaml", Web(((IPEndPoint)server.LocalEndpoint).Port));
+        await using var run = SvcproxyProcess.Start(
+            "--mode=userspace", "--manifests", folder.Path, "--healthz-bind-address=", "--metrics-bind-address=",
+            "--drain-timeout=10m", "--set", "userspace:shutdown-drain=30s");
+        await run.UntilAsync(() => run.ErrorText.Contains("Put all 1 service ports in force", StringComparison.Ordinal), "the service");
+        using var client = new TcpClient();
+        await client.ConnectAsync(IPAddress.Parse("127.77.5.1"), 8080);
+        using var accepted = await server.AcceptTcpClientAsync();
+        await client.GetStream().WriteAsync("hello"u8.ToArray());
+        Assert.Equal("hello", await ReadAsync(accepted, 5));
+
+        var clock = Stopwatch.StartNew();
+        run.Terminate();
+        await Task.Delay(1000);
+
+        // It drains: the connection that is open goes on, and nobody gets a new one.
+        await accepted.GetStream().WriteAsync("still here"u8.ToArray());
+        Assert.Equal("still here", await ReadAsync(client, 10));
+        using (var late = new TcpClient())
+        {
+            await Assert.ThrowsAsync<SocketException>(() => late.ConnectAsync(IPAddress.Parse("127.77.5.1"), 8080));
+        }
+
+        await run.EndedAsync(10);
+        Assert.InRange(clock.Elapsed.TotalSeconds, 2, 5);
+        Assert.Contains("did not end within 4.0 s", run.ErrorText, StringComparison.Ordinal);
+        Assert.Equal(0, run.ExitCode);
+    }
+
+    [Fact]
+    public async Task A_drain_that_was_given_more_time_ends_with_the_last_connection()
+    {
+        using var folder = new TempFolder();
+        using var server = new TcpListener(IPAddress.Parse("127.77.6.2"), 0);
+        server.Start();
+        folder.Write("web.yaml", Web(((IPEndPoint)server.LocalEndpoint).Port).Replace("127.77.5.", "127.77.6.", StringComparison.Ordinal));
+        await using var run = SvcproxyProcess.Start(
+            "--mode=userspace", "--manifests", folder.Path, "--healthz-bind-address=", "--metrics-bind-address=",
+            "--set", "userspace:shutdown-drain=5m", "--shutdown-timeout=5m");
+        await run.UntilAsync(() => run.ErrorText.Contains("Put all 1 service ports in force", StringComparison.Ordinal), "the service");
+        using var client = new TcpClient();
+        await client.ConnectAsync(IPAddress.Parse("127.77.6.1"), 8080);
+        using var accepted = await server.AcceptTcpClientAsync();
+
+        run.Terminate();
+        await Task.Delay(6000);
+        Assert.False(run.HasExited, "it was given 5 minutes");
+        await accepted.GetStream().WriteAsync("still here"u8.ToArray());
+        Assert.Equal("still here", await ReadAsync(client, 10));
+
+        client.Close();
+        accepted.Close();
+        await run.EndedAsync(10);
+        Assert.Equal(0, run.ExitCode);
+    }
+
+    private static async Task AssertEndsAsync(SvcproxyProcess run)
+    {
+        var clock = Stopwatch.StartNew();
+        run.Terminate();
+        await run.EndedAsync(30);
+        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(5), $"it took {clock.Elapsed}\n{run.ErrorText}");
+    }
+
+    private static async Task<string> ReadAsync(TcpClient from, int length)
+    {
+        var bytes = new byte[length];
+        await from.GetStream().ReadExactlyAsync(bytes);
+        return Encoding.ASCII.GetString(bytes);
+    }
+
+    private static string Web(int targetPort) => $$$"""
+        apiVersion: v1
+        kind: Service
+        metadata: {name: web, namespace: default}
+        spec: {clusterIP: 127.77.5.1, ports: [{port: 8080}]}
+        ---
+        apiVersion: discovery.k8s.io/v1
+        kind: EndpointSlice
+        metadata: {name: web-1, namespace: default, labels: {kubernetes.io/service-name: web}}
+        addressType: IPv4
+        ports: [{port: {{{targetPort}}}}]
+        endpoints: [{addresses: [127.77.5.2]}]
+        """;
+}
