@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 . scripts/prepare.sh
 
 # A part is a test project, or the behaviour suite against one mode.
-modes=(userspace)
+modes=(userspace nftables)
 parts=(format)
 for project in tests/*.Tests/*.Tests.csproj; do
   name=$(basename "$project" .Tests.csproj)

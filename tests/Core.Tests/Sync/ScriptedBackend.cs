@@ -24,8 +24,6 @@ internal sealed class ScriptedBackend : IBackend
 
     public Func<ValueTask<BackendSupport>> OnProbe { get; set; } = () => new(BackendSupport.Supported(1));
 
-    public Func<ValueTask> OnDispose { get; set; } = () => ValueTask.CompletedTask;
-
     public Func<ValueTask> OnCleanup { get; set; } = () => ValueTask.CompletedTask;
 
     public int Running { get; private set; }
