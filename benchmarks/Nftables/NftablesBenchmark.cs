@@ -11,72 +11,99 @@ namespace ProxyFramework.Benchmarks.Nftables;
 internal sealed class NftablesBenchmark : IBenchmark
 {
     private const int Changes = 2_000;
+    private const int ChangesPerSecond = 1_000;
+    private static readonly TimeSpan SustainedFor = TimeSpan.FromSeconds(10);
 
     public string Name => "nftables";
 
-    public string Summary => "loads, restarts and single changes in nftables mode; arguments: numbers of services";
+    public string Summary => "loads, restarts, changes and first packets in nftables mode; arguments: --csv FILE, numbers of services";
 
     public async Task<int> RunAsync(string[] arguments)
     {
-        int[] sizes = arguments.Length > 0 ? [.. arguments.Select(text => int.Parse(text, CultureInfo.InvariantCulture))] : [100, 10_000, 50_000];
-        await MeasureAsync(100, Console.Error);
-        Console.WriteLine("| services | kernel alone | ours, first load | ratio | CPU from objects on | nft -f | restart | replaced p50 / p99 | ±1 endpoint p50 / p99 | ±1 service p50 / p99 | nft -f, one endpoint |");
-        Console.WriteLine("|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
+        var csv = Array.IndexOf(arguments, "--csv") is var at and >= 0 ? arguments[at + 1] : null;
+        int[] sizes = [.. arguments.Where(text => char.IsAsciiDigit(text[0])).Select(text => int.Parse(text, CultureInfo.InvariantCulture))];
+        if (sizes.Length == 0)
+        {
+            sizes = [100, 10_000, 50_000];
+        }
+
+        // So that none of what is measured pays for the compiler.
+        await MeasureAsync(2_000);
+        List<Row> rows = [];
         foreach (var services in sizes)
         {
-            await MeasureAsync(services, Console.Out);
+            rows.Add(await MeasureAsync(services));
+        }
+
+        Print("Loads", "| services | kernel alone | ours | ours / kernel | CPU, objects to kernel | nft -f | nft -f / ours | restart |", rows, row =>
+            $"{Milliseconds(row.Kernel)} | {Milliseconds(row.Load)} | {row.Load / row.Kernel:N2} | {Milliseconds(row.Cpu)} | {Milliseconds(row.NftLoad)} | {row.NftLoad / row.Load:N1} | {Milliseconds(row.Restart)}");
+        Print("One change, p50 / p99", "| services | endpoint replaced | one endpoint more or fewer | one service more or fewer | nft -f, endpoint replaced | nft -f / ours (p50) |", rows, row =>
+            $"{row.Replaced} | {row.Resized} | {row.Added} | {Milliseconds(row.NftChange)} | {row.NftChange.TotalMicroseconds / row.Replaced.P50:N0}");
+        Print($"{ChangesPerSecond:N0} random changes a second for {SustainedFor.TotalSeconds:N0} s", "| services | done a second | CPU of one core |", rows, row =>
+            $"{row.Sustained.Rate:N0} | {row.Sustained.Cpu:P0}");
+        Print("Connection set-up through the node, p50 / p99", "| services | through a service | to a pod directly |", rows, row =>
+            $"{row.ThroughService} | {row.Direct}");
+        if (csv is not null)
+        {
+            await File.WriteAllLinesAsync(csv, rows.Select(row => string.Create(
+                CultureInfo.InvariantCulture, $"{row.Services} {row.Replaced.P50} {row.Replaced.P99} {row.NftChange.TotalMicroseconds}")));
         }
 
         return 0;
     }
 
-    private static async Task MeasureAsync(int services, TextWriter output)
+    private static async Task<Row> MeasureAsync(int services)
     {
-        using var rawPlace = NetworkNamespace.Create();
-        var view = Cluster.Load(services);
-        view.TakeChanges();
-        var raw = RawBatches.Commit(rawPlace, view);
-        GC.Collect();
+        TimeSpan kernel;
+        using (var place = NetworkNamespace.Create())
+        {
+            var view = Cluster.Load(services);
+            view.TakeChanges();
+            kernel = RawBatches.Commit(place, view);
+        }
 
-        using var place = NetworkNamespace.Create();
-        var cpuBefore = Process.GetCurrentProcess().TotalProcessorTime;
-        view = Cluster.Load(services);
-        var rig = NftablesRig.Start(place, view);
-        view.TakeChanges();
+        GC.Collect();
+        using var network = new FirstPacket();
+        var cpuBefore = Environment.CpuUsage.TotalTime;
+        var loaded = Cluster.Load(services);
+        var rig = NftablesRig.Start(network.Node, loaded);
+        loaded.TakeChanges();
         var clock = Stopwatch.StartNew();
         rig.ApplyAll();
-        var load = clock.Elapsed;
-        var cpu = Process.GetCurrentProcess().TotalProcessorTime - cpuBefore;
+        var (load, cpu) = (clock.Elapsed, Environment.CpuUsage.TotalTime - cpuBefore);
 
         await rig.DisposeAsync();
-        rig = NftablesRig.Start(place, view);
+        rig = NftablesRig.Start(network.Node, loaded);
         clock.Restart();
         rig.ApplyAll();
         var restart = clock.Elapsed;
 
+        var through = new Latency(network.Measure(services));
+        var direct = new Latency(network.MeasureDirect());
         var random = new Random(1);
-        var replaced = Percentiles(i => rig.Apply(new SourceEvent.EndpointSliceUpserted(Cluster.Slice(random.Next(services), (i & 3) + 1))));
-        var resized = Percentiles(i => rig.Apply(new SourceEvent.EndpointSliceUpserted(Cluster.Slice((i >> 1) % services, 0, Cluster.EndpointsPerService + (~i & 1)))));
-        var added = Percentiles(i =>
-        {
-            var name = services + (i >> 1);
-            if ((i & 1) == 0)
-            {
-                rig.Apply(new SourceEvent.ServiceUpserted(Cluster.Service(name)), new SourceEvent.EndpointSliceUpserted(Cluster.Slice(name, 0)));
-            }
-            else
-            {
-                rig.Apply(new SourceEvent.ServiceDeleted(Cluster.Service(name).Name), new SourceEvent.EndpointSliceDeleted(Cluster.Slice(name, 0).Name));
-            }
-        });
-        var (nftLoad, nftChange) = NftProgram.Measure(place);
+        var replaced = Time(i => rig.Apply(new SourceEvent.EndpointSliceUpserted(Cluster.Slice(random.Next(services), (i & 3) + 1))));
+        var resized = Time(i => rig.Apply(new SourceEvent.EndpointSliceUpserted(Cluster.Slice((i >> 1) % services, 0, Cluster.EndpointsPerService + (~i & 1)))));
+        var added = Time(i => AddOrRemove(rig, services + (i >> 1), isAdded: (i & 1) == 0));
+        var sustained = Sustain(rig, services);
+        var (nftLoad, nftChange) = NftProgram.Measure(network.Node);
         await rig.DisposeAsync();
-        await output.WriteLineAsync(string.Create(
-            CultureInfo.InvariantCulture,
-            $"| {services:N0} | {raw.TotalMilliseconds:N0} ms | {load.TotalMilliseconds:N0} ms | {load / raw:N2} | {cpu.TotalMilliseconds:N0} ms | {nftLoad.TotalMilliseconds:N0} ms | {restart.TotalMilliseconds:N0} ms | {replaced} | {resized} | {added} | {nftChange.TotalMilliseconds:N1} ms |"));
+        return new Row(services, kernel, load, cpu, restart, nftLoad, nftChange, replaced, resized, added, sustained, through, direct);
     }
 
-    private static string Percentiles(Action<int> change)
+    private static void AddOrRemove(NftablesRig rig, int number, bool isAdded)
+    {
+        var (service, slice) = (Cluster.Service(number), Cluster.Slice(number, 0));
+        if (isAdded)
+        {
+            rig.Apply(new SourceEvent.ServiceUpserted(service), new SourceEvent.EndpointSliceUpserted(slice));
+        }
+        else
+        {
+            rig.Apply(new SourceEvent.ServiceDeleted(service.Name), new SourceEvent.EndpointSliceDeleted(slice.Name));
+        }
+    }
+
+    private static Latency Time(Action<int> change)
     {
         const int Warmup = 200;
         var times = new double[Changes];
@@ -91,6 +118,64 @@ internal sealed class NftablesBenchmark : IBenchmark
         }
 
         Array.Sort(times);
-        return string.Create(CultureInfo.InvariantCulture, $"{times[Changes / 2]:N0} / {times[Changes * 99 / 100]:N0} µs");
+        return new Latency((times[Changes / 2], times[Changes * 99 / 100]));
     }
+
+    /// <summary>Changes at an even pace.</summary>
+    private static (double Rate, double Cpu) Sustain(NftablesRig rig, int services)
+    {
+        var random = new Random(2);
+        var cpu = Environment.CpuUsage.TotalTime;
+        var clock = Stopwatch.StartNew();
+        var done = 0;
+        while (clock.Elapsed < SustainedFor)
+        {
+            while (done < clock.Elapsed.TotalSeconds * ChangesPerSecond)
+            {
+                rig.Apply(new SourceEvent.EndpointSliceUpserted(Cluster.Slice(random.Next(services), random.Next(1, 5))));
+                done++;
+            }
+
+            Thread.Sleep(1);
+        }
+
+        return (done / clock.Elapsed.TotalSeconds, (Environment.CpuUsage.TotalTime - cpu) / clock.Elapsed);
+    }
+
+    private static void Print(string title, string header, List<Row> rows, Func<Row, FormattableString> columns)
+    {
+        Console.WriteLine($"\n{title}\n\n{header}\n|{string.Concat(Enumerable.Repeat("---:|", header.Count(letter => letter == '|') - 1))}");
+        foreach (var row in rows)
+        {
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {row.Services:N0} | {FormattableString.Invariant(columns(row))} |"));
+        }
+    }
+
+    private static string Milliseconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalMilliseconds:N0} ms");
+
+    /// <summary>Microseconds.</summary>
+    private readonly record struct Latency(double P50, double P99)
+    {
+        public Latency((double P50, double P99) both)
+            : this(both.P50, both.P99)
+        {
+        }
+
+        public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{P50:N0} / {P99:N0} µs");
+    }
+
+    private sealed record Row(
+        int Services,
+        TimeSpan Kernel,
+        TimeSpan Load,
+        TimeSpan Cpu,
+        TimeSpan Restart,
+        TimeSpan NftLoad,
+        TimeSpan NftChange,
+        Latency Replaced,
+        Latency Resized,
+        Latency Added,
+        (double Rate, double Cpu) Sustained,
+        Latency ThroughService,
+        Latency Direct);
 }

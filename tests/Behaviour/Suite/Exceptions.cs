@@ -19,6 +19,7 @@ public static class Exceptions
         new("userspace", "RestartScenarios.An_orderly_stop_leaves_everything_in_force", Process, "it serves again as soon as it runs again"),
         new("userspace", "RestartScenarios.Established_connections_and_flows_outlive_the_proxy", Process),
         new("userspace", "RestartScenarios.Session_affinity_outlives_the_proxy", Process),
+        new("userspace", "LoadScenarios.Load_while_the_proxy_is_killed_and_started_again_amid_changes_has_no_error", Process),
         new(
             "userspace",
             "UdpScenarios.A_flow_that_is_older_than_its_service_is_served_when_the_service_comes",
