@@ -30,7 +30,10 @@ internal sealed partial class CompanionBackend : IAsyncDisposable
     /// <summary>Keys that the caller was told as failed: they are failed until the companion has had their change.</summary>
     private readonly HashSet<ServicePortKey> _owed = [];
 
-    /// <summary>What the companion is to have and has. Not to be touched while <see cref="_work"/> is not completed; nor what follows.</summary>
+    /// <summary>
+    /// What the companion is to have and has. Not to be touched while <see cref="_work"/> is not completed, but for reading what is
+    /// wanted; nor what follows.
+    /// </summary>
     private readonly SyncLedger _ledger;
     private Task<SyncResult> _work = Task.FromResult(SyncResult.Success);
     private bool _needsFull = true;
@@ -93,10 +96,11 @@ internal sealed partial class CompanionBackend : IAsyncDisposable
             return NotServed(changes);
         }
 
+        var concerned = ConcernedBy(changes);
         if (!_work.IsCompleted)
         {
             _isBehind = true;
-            return Unfinished(changes, "it is still busy with an earlier change", SyncResult.Success);
+            return Unfinished(concerned, "it is still busy with an earlier change", SyncResult.Success);
         }
 
         var late = _isResultUnseen ? await _work.ConfigureAwait(false) : SyncResult.Success;
@@ -104,7 +108,7 @@ internal sealed partial class CompanionBackend : IAsyncDisposable
         Want(changes);
         if (_needsFull && _time.GetUtcNow() < _notBefore)
         {
-            return Unfinished(changes, _error!, late);
+            return Unfinished(concerned, _error!, late);
         }
 
         if (!changes.IsFull && !_needsFull && !_ledger.HasChanges)
@@ -113,7 +117,8 @@ internal sealed partial class CompanionBackend : IAsyncDisposable
         }
 
         // Never what is due on its own: the caller retries.
-        _work = WorkAsync(changes.IsFull || _needsFull ? _ledger.TakeFull() : _ledger.Take(DateTimeOffset.MinValue));
+        var part = changes.IsFull || _needsFull ? _ledger.TakeFull() : _ledger.Take(DateTimeOffset.MinValue);
+        _work = WorkAsync(part);
         _isResultUnseen = true;
         try
         {
@@ -123,7 +128,10 @@ internal sealed partial class CompanionBackend : IAsyncDisposable
         }
         catch (TimeoutException)
         {
-            return Unfinished(changes, string.Create(CultureInfo.InvariantCulture, $"it has not finished within {Patience.TotalSeconds} s"), late);
+            return Unfinished(
+                [.. concerned, .. part.Changes.Select(static change => change.Key)],
+                string.Create(CultureInfo.InvariantCulture, $"it has not finished within {Patience.TotalSeconds} s"),
+                late);
         }
     }
 
@@ -274,17 +282,24 @@ internal sealed partial class CompanionBackend : IAsyncDisposable
     }
 
     /// <summary>What the change set wants of the companion is not in force, or nobody knows.</summary>
-    private SyncResult Unfinished(ServiceChangeSet changes, string reason, SyncResult late)
+    private SyncResult Unfinished(List<ServicePortKey> concerned, string reason, SyncResult late) =>
+        Tell(concerned.Select(key => (key, reason)).Concat(Reasons(late)), Notices(late));
+
+    /// <summary>
+    /// The service ports of which a change set wants something of the companion. The ledger's wishes, which only the caller changes,
+    /// tell what it may have that a full change set wants no more.
+    /// </summary>
+    private List<ServicePortKey> ConcernedBy(ServiceChangeSet changes)
     {
-        var failed = changes.Changes
-            .Where(change => LocalhostNodePorts.Has(change.Before) || LocalhostNodePorts.Has(change.After) || _owed.Contains(change.Key))
-            .Select(static change => change.Key);
+        var concerned = changes.Changes.Select(static change => change.Key)
+            .Where(key => _owed.Contains(key) || _ledger.Desired.ContainsKey(key) || LocalhostNodePorts.Has(changes.State.GetValueOrDefault(key)))
+            .ToList();
         if (!LocalhostNodePorts.Only(changes.Node).Equals(LocalhostNodePorts.Only(changes.PreviousNode)))
         {
-            failed = failed.Concat(changes.State.Values.Where(LocalhostNodePorts.Has).Select(static service => service.Key));
+            concerned.AddRange(changes.State.Values.Where(LocalhostNodePorts.Has).Select(static service => service.Key));
         }
 
-        return Tell(failed.Select(key => (key, reason)).Concat(Reasons(late)), Notices(late));
+        return concerned;
     }
 
     private SyncResult NotServed(ServiceChangeSet changes) => Tell([], changes.Changes

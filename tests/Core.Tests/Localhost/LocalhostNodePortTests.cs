@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Reflection;
 using Microsoft.Extensions.Time.Testing;
 using ProxyFramework.Core.Localhost;
@@ -21,7 +22,7 @@ public class LocalhostNodePortTests
         var (run, pair) = Pair.Start();
         await using var _ = run;
         run.Loop.Post(On(Asked, Port("a"), Pair.WithNodePort("b")));
-        await run.Calls(1);
+        await FirstSync(run);
         Assert.Equal(["192.0.2.1"], run.Backend.Calls[0].Node.NodePortAddresses.Select(address => address.ToString()));
         Assert.Equal(["a", "b"], Names(run.Backend.Calls[0].Changes));
         Assert.Equal(Pair.WithNodePort("b"), run.Backend.InForce[Key("b")]);
@@ -58,7 +59,7 @@ public class LocalhostNodePortTests
         });
         await using var _ = run;
         run.Loop.Post(On(NotAsked, Port("a"), Pair.WithNodePort("b")));
-        await run.Calls(1);
+        await FirstSync(run);
         Assert.Equal(0, probes);
         Assert.Null(pair.Companion.Context);
 
@@ -220,10 +221,11 @@ public class LocalhostNodePortTests
             },
             observer);
         run.Loop.Post(On(Asked, Port("a"), Pair.WithNodePort("b")));
-        await run.Calls(1);
+        await FirstSync(run);
         await Post(run, Changes(Port("a", 2), Pair.WithNodePort("b", 2)));
         Assert.Equal(Pair.WithNodePort("b", 2), run.Backend.InForce[Key("b")]);
         Assert.Empty(run.Loop.Status.Failures);
+        await LoopRun.Until(() => observer.Notices.Count == 2, "the notices are told");
         Assert.Equal([new ServicePortNotice(Key("b"), notice), new ServicePortNotice(Key("b"), notice)], observer.Notices);
         Assert.Single(pair!.Messages, message => message.StartsWith("Node ports on localhost are not served: mode scripted cannot, and ", StringComparison.Ordinal));
         Assert.Empty(pair.Companion.Calls);
@@ -357,19 +359,24 @@ public class LocalhostNodePortTests
     {
         var (run, pair) = Pair.Start();
         run.Loop.Post(On(node, ports));
-        await run.Calls(1);
+        await FirstSync(run);
         Assert.Single(pair.Companion.Calls);
         return (run, pair);
     }
 
-    /// <summary>Posts a change and waits until it has been handed over.</summary>
+    /// <summary>Posts a change and waits until the loop knows what became of it.</summary>
     private static async Task Post(LoopRun run, NodeViewChanges changes)
     {
-        run.Time.Advance(TimeSpan.FromMilliseconds(20));
         var calls = run.Backend.Calls.Length;
         run.Loop.Post(changes);
-        await run.Calls(calls + 1);
+        await run.AdvanceUntil(
+            () => run.Backend.Calls.Length > calls && run.Loop.Status is { BusySince: null } status && status.LastSynced >= run.Backend.Calls[^1].At,
+            TimeSpan.FromMilliseconds(20),
+            "the change is handed over");
     }
+
+    /// <summary>Waits for the first change set, and until the loop knows what became of it: the clock may be moved from then on.</summary>
+    private static Task FirstSync(LoopRun run) => LoopRun.Until(() => run.Loop.Status.HasSynced, "the first change set");
 
     private static Func<ServiceChangeSet, CancellationToken, ValueTask<SyncResult>> Refuse(string reason, params string[] names) => (changes, _) => new(new SyncResult
     {
@@ -378,8 +385,14 @@ public class LocalhostNodePortTests
 
     private sealed class NoticeObserver : ISyncObserver
     {
-        public List<ServicePortNotice> Notices { get; } = [];
+        public ConcurrentQueue<ServicePortNotice> Notices { get; } = [];
 
-        public void Synced(ServiceChangeSet changes, SyncResult result, TimeSpan duration) => Notices.AddRange(result.Notices);
+        public void Synced(ServiceChangeSet changes, SyncResult result, TimeSpan duration)
+        {
+            foreach (var notice in result.Notices)
+            {
+                Notices.Enqueue(notice);
+            }
+        }
     }
 }
