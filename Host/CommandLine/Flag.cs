@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using System.Globalization;
 
 namespace ProxyFramework.Host.CommandLine;
@@ -76,9 +75,8 @@ internal static class Flag
             (string text, out BindAddress? value) => BindAddress.TryParse(text, byDefault.Port, out value),
             BindAddress.Expected);
 
-        // "--flag=" arrives without a value, and is how kube-proxy's users switch a server off: it does not stand for the default.
+        // "--flag=" arrives without a value, and is how kube-proxy's users switch a server off.
         option.Arity = ArgumentArity.ZeroOrOne;
-        option.DefaultValueFactory = result => result.Parent is OptionResult { Implicit: false } ? null : byDefault;
         return option;
     }
 
