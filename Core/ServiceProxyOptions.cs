@@ -59,9 +59,9 @@ public sealed class ServiceProxyOptions
 
     /// <summary>
     /// How long shutdown may take, 0…1 hour: half of it for calls of backend and sources that are under way, and what they leave for
-    /// the end of the backend, connections that it lets go on included. What has not ended then is left behind. 4 s unless set.
+    /// the end of the backend, connections that it lets go on included. What has not ended then is left behind. 3 s unless set.
     /// </summary>
-    public TimeSpan ShutdownTimeout { get; set; } = TimeSpan.FromSeconds(4);
+    public TimeSpan ShutdownTimeout { get; set; } = TimeSpan.FromSeconds(3);
 
     /// <summary>Files and folders with manifests.</summary>
     public IList<string> Manifests { get; } = [];

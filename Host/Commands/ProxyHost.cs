@@ -15,9 +15,9 @@ internal static partial class ProxyHost
 {
     /// <summary>
     /// What is left to the rest of the program (HTTP servers, log, plugins' contexts) after the proxy has ended: with the default
-    /// timeout of 4 s, the process is gone half a second before the 5 s that are promised.
+    /// timeout of 3 s, the process is gone half a second before the 5 s that are promised.
     /// </summary>
-    private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(1500);
 
     /// <summary>A host with logging and configuration, and nothing that reads files or variables that the operator did not name.</summary>
     public static HostApplicationBuilder CreateBuilder(RunSettings settings)

@@ -96,7 +96,7 @@ public sealed class HangingTests
         await run.Calls(1);
 
         Assert.InRange(await run.StopAsync(), ShutdownTimeout / 2, Promised);
-        Assert.Contains(run.Messages, message => message.Contains("Warning: Backend scripted did not end within 4.0 s at shutdown", StringComparison.Ordinal));
+        Assert.Contains(run.Messages, message => message.Contains("Warning: Backend scripted did not end within 3.0 s at shutdown", StringComparison.Ordinal));
     }
 
     [Fact]
