@@ -78,9 +78,10 @@ internal sealed class DriftWatch : IAsyncDisposable
 
     private static string Describe(NftNotification.Change main, int changes, NftGeneration generation)
     {
-        var name = main.Name.Length == 0 ? "" : $" {main.Name}";
-        var more = changes == 1 ? "" : $" and {changes - 1} more";
+        var what = main.Kind == NftObjectKind.Table ? "table" : $"{main.Kind.ToString().ToLowerInvariant()} {main.Name} of table";
+        var family = main.Family == NftFamily.IPv4 ? "ip" : "ip6";
+        var more = changes == 1 ? "" : $", {changes - 1} more changes with it";
         var who = generation.ProcessId == 0 ? "another process" : $"process {generation.ProcessId} ({generation.ProcessName})";
-        return $"{who} {(main.Deleted ? "deleted" : "added or changed")} {main.Kind}{name} of table {main.Table} ({main.Family}){more}";
+        return $"{who} {(main.Deleted ? "deleted" : "added or changed")} {what} {family} {main.Table}{more}";
     }
 }

@@ -2,10 +2,10 @@ using System.Diagnostics.Metrics;
 
 namespace ProxyFramework.Backends.Userspace;
 
-/// <summary>What this mode counts, as instruments of the meter <c>ProxyFramework.Backends.Userspace</c>.</summary>
+/// <summary>What this mode counts, as instruments of the meter <c>svcproxy.userspace</c>: <c>/metrics</c> puts the meter's name before theirs.</summary>
 internal sealed class UserspaceMetrics : IDisposable
 {
-    public const string MeterName = "ProxyFramework.Backends.Userspace";
+    public const string MeterName = "svcproxy.userspace";
 
     private readonly Meter _meter = new(MeterName);
     private long _activeConnections;
@@ -13,16 +13,16 @@ internal sealed class UserspaceMetrics : IDisposable
 
     public UserspaceMetrics(Func<int> listeners)
     {
-        Connections = _meter.CreateCounter<long>("svcproxy.userspace.connections", "{connection}", "TCP connections balanced.");
-        ConnectFailures = _meter.CreateCounter<long>("svcproxy.userspace.connect_failures", "{attempt}", "Connects to an endpoint that failed.");
-        Retries = _meter.CreateCounter<long>("svcproxy.userspace.retries", "{attempt}", "Connects to another endpoint after one failed.");
-        Unserved = _meter.CreateCounter<long>("svcproxy.userspace.unserved", "{connection}", "TCP connections reset because no endpoint took them.");
-        Bytes = _meter.CreateCounter<long>("svcproxy.userspace.bytes", "By", "Payload relayed, both protocols and directions.");
-        Flows = _meter.CreateCounter<long>("svcproxy.userspace.udp_flows", "{flow}", "UDP flows balanced.");
-        DroppedDatagrams = _meter.CreateCounter<long>("svcproxy.userspace.udp_dropped", "{datagram}", "Datagrams that no endpoint could be given.");
-        _meter.CreateObservableGauge("svcproxy.userspace.active_connections", () => ActiveConnections, "{connection}", "TCP connections open now.");
-        _meter.CreateObservableGauge("svcproxy.userspace.active_udp_flows", () => ActiveFlows, "{flow}", "UDP flows open now.");
-        _meter.CreateObservableGauge("svcproxy.userspace.listeners", listeners, "{socket}", "Listening sockets open now.");
+        Connections = _meter.CreateCounter<long>("connections", "{connection}", "TCP connections balanced.");
+        ConnectFailures = _meter.CreateCounter<long>("connect_failures", "{attempt}", "Connects to an endpoint that failed.");
+        Retries = _meter.CreateCounter<long>("retries", "{attempt}", "Connects to another endpoint after one failed.");
+        Unserved = _meter.CreateCounter<long>("unserved", "{connection}", "TCP connections reset because no endpoint took them.");
+        Bytes = _meter.CreateCounter<long>("bytes", "By", "Payload relayed, both protocols and directions.");
+        Flows = _meter.CreateCounter<long>("udp_flows", "{flow}", "UDP flows balanced.");
+        DroppedDatagrams = _meter.CreateCounter<long>("udp_dropped", "{datagram}", "Datagrams that no endpoint could be given.");
+        _meter.CreateObservableGauge("active_connections", () => ActiveConnections, "{connection}", "TCP connections open now.");
+        _meter.CreateObservableGauge("active_udp_flows", () => ActiveFlows, "{flow}", "UDP flows open now.");
+        _meter.CreateObservableGauge("listeners", listeners, "{socket}", "Listening sockets open now.");
     }
 
     public Counter<long> Connections { get; }

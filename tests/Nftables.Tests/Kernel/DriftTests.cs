@@ -7,13 +7,13 @@ namespace ProxyFramework.Nftables.Tests.Kernel;
 public sealed class DriftTests
 {
     [Theory]
-    [InlineData("flush ruleset", "deleted", "Table")]
-    [InlineData("delete element ip svcproxy-v1 cluster-ips { 10.97.0.1 }", "deleted", "Element cluster-ips")]
-    [InlineData("flush chain ip svcproxy-v1 prerouting", "deleted", "Rule prerouting")]
-    [InlineData("insert rule ip svcproxy-v1 prerouting drop", "added or changed", "Rule prerouting")]
-    [InlineData("add element ip svcproxy-v1 external-ips { 10.1.1.1 }", "added or changed", "Element external-ips")]
-    [InlineData("add chain ip svcproxy-v1 mine", "added or changed", "Chain mine")]
-    [InlineData("delete table ip6 svcproxy-v1", "deleted", "Table")]
+    [InlineData("flush ruleset", "deleted", "table ip")]
+    [InlineData("delete element ip svcproxy-v1 cluster-ips { 10.97.0.1 }", "deleted", "element cluster-ips")]
+    [InlineData("flush chain ip svcproxy-v1 prerouting", "deleted", "rule prerouting")]
+    [InlineData("insert rule ip svcproxy-v1 prerouting drop", "added or changed", "rule prerouting")]
+    [InlineData("add element ip svcproxy-v1 external-ips { 10.1.1.1 }", "added or changed", "element external-ips")]
+    [InlineData("add chain ip svcproxy-v1 mine", "added or changed", "chain mine")]
+    [InlineData("delete table ip6 svcproxy-v1", "deleted", "table ip")]
     public async Task A_foreign_change_is_reported_with_its_process_and_undone(string command, string what, string where)
     {
         await using var node = new Node();
