@@ -86,7 +86,8 @@ machine=(
 
 fail() {
   echo "error: $1; the kernel's last words:" >&2
-  tail -n 25 "$job/console" >&2
+  # The firmware's part would clear the reader's screen.
+  tail -n 25 "$job/console" 2>/dev/null | sed 's/\x1b\(\[[0-9;?]*[A-Za-z]\|c\)//g' | tr -d '\r' >&2
   exit "${2:-125}"
 }
 
