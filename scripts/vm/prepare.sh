@@ -21,10 +21,12 @@ vm_prepare() {
 }
 
 vm_fetch_kernel() {
-  local package new
+  local package new as_root=()
+  [ "$(id -u)" -eq 0 ] || as_root=(sudo)
+  "${as_root[@]}" apt-get update -qq
   package=$(apt-cache depends --important linux-image-amd64 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
   if [ -z "$package" ]; then
-    echo "error: apt knows no kernel 'linux-image-amd64'; apt-get update" >&2
+    echo "error: apt knows no kernel 'linux-image-amd64'" >&2
     return 1
   fi
   echo "== fetching $package (apt, 70 MB, once)"

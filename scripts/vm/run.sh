@@ -10,6 +10,9 @@
 #   --share FOLDER       is written through to the outer machine
 #   --replace FROM=TO    the folder FROM is copied to memory and takes the place of TO
 #   --env NAME=VALUE     for the command
+#
+# VM_CPUS and VM_MEMORY (MiB) change the machine. One processor is the quicker one: two emulated ones keep stopping each other
+# whenever code is compiled, and .NET spins between them.
 set -uo pipefail
 started=$(date +%s%N)
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -18,7 +21,7 @@ repository=$(dirname "$(dirname "$here")")
 . "$here/prepare.sh"
 
 timeout=1800
-boot_timeout=180
+boot_timeout=300
 shares=()
 replacements=()
 environment=()
@@ -76,14 +79,15 @@ append="console=ttyS0 panic=-1 oops=panic mitigations=off nokaslr no_timer_check
 append+=" vm.repository=$repository vm.modules=$vm_kernel/modules vm.job=$job"
 machine=(
   qemu-system-x86_64 -nodefaults -no-user-config -nographic -no-reboot
-  -machine pc -accel tcg,thread=multi,tb-size=512 -cpu "${VM_CPU:-Nehalem}" -smp "${VM_CPUS:-2}" -m "${VM_MEMORY:-4096}"
+  -machine pc -accel tcg,thread=multi,tb-size=512 -cpu "${VM_CPU:-Nehalem}" -smp "${VM_CPUS:-1}" -m "${VM_MEMORY:-4096}"
   -kernel "$vm_kernel/vmlinuz" -initrd "$initramfs" -append "$append"
   -serial "file:$job/console" -device virtio-serial-pci "${devices[@]}"
 )
 
 fail() {
   echo "error: $1; the kernel's last words:" >&2
-  tail -n 25 "$job/console" >&2
+  # The firmware's part would clear the reader's screen.
+  tail -n 25 "$job/console" 2>/dev/null | sed 's/\x1b\(\[[0-9;?]*[A-Za-z]\|c\)//g' | tr -d '\r' >&2
   exit "${2:-125}"
 }
 
