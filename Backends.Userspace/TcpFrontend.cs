@@ -15,13 +15,18 @@ internal sealed class TcpFrontend : FrontendListener
     private const int IPV6_2292PKTOPTIONS = 6;
     private const int IPV6_RECVPKTINFO = 49;
     private const int IPV6_PKTINFO = 50;
-    private static readonly TimeSpan PauseWithoutDescriptors = TimeSpan.FromMilliseconds(100);
-
     private volatile bool _isClosed;
 
     public TcpFrontend(ListenKey key, UserspaceRun run, Socket socket, State state)
         : base(key, run, socket, state)
     {
+    }
+
+    /// <summary>What takes a connection now: the frontend may have moved to another service port since it was accepted.</summary>
+    public (ProxiedServicePort Service, TrafficPolicy Policy) Route(in ConnectionKey connection, int incomingInterface)
+    {
+        var state = Current;
+        return (state.Owner, state.PolicyFor(Run.Origins, connection.Source, incomingInterface, Key.Address));
     }
 
     public override void Close()
@@ -75,6 +80,13 @@ internal sealed class TcpFrontend : FrontendListener
     {
         while (!_isClosed)
         {
+            if (Run.IsShortOfDescriptors)
+            {
+                // What comes free goes to the connections that are accepted already.
+                await Task.Delay(UserspaceRun.PauseWithoutDescriptors, Run.Time).ConfigureAwait(false);
+                continue;
+            }
+
             Socket client;
             try
             {
@@ -89,7 +101,7 @@ internal sealed class TcpFrontend : FrontendListener
             {
                 // Those that come after it stay in the kernel's queue until descriptors are free again.
                 Run.ReportOutOfDescriptors(Owner.DisplayName);
-                await Task.Delay(PauseWithoutDescriptors, Run.Time).ConfigureAwait(false);
+                await Task.Delay(UserspaceRun.PauseWithoutDescriptors, Run.Time).ConfigureAwait(false);
                 continue;
             }
             catch (SocketException)
@@ -126,11 +138,10 @@ internal sealed class TcpFrontend : FrontendListener
             return;
         }
 
-        var origins = Run.Origins;
         var source = InetAddress.FromIPAddress(remote.Address);
-        var incoming = state.Plan.DependsOnOrigin && origins.GoesByInterface ? IncomingInterface(client) : 0;
+        var incoming = state.Plan.DependsOnOrigin && Run.Origins.GoesByInterface ? IncomingInterface(client) : 0;
         var connection = new ConnectionKey(source, (ushort)remote.Port, Key.Address, Key.Port);
-        new TcpRelay(Run, state.Owner, client, connection, state.PolicyFor(origins, source, incoming, Key.Address)).Start();
+        new TcpRelay(Run, this, client, connection, incoming).Start();
     }
 
     internal static bool IsOutOfDescriptors(SocketException error) =>

@@ -9,7 +9,7 @@ namespace ProxyFramework.Backends.Userspace;
 /// are done. Nothing that happens to the service afterwards touches it.
 /// </summary>
 internal sealed class TcpRelay(
-    UserspaceRun run, ProxiedServicePort service, Socket client, ConnectionKey connection, TrafficPolicy policy)
+    UserspaceRun run, TcpFrontend frontend, Socket client, ConnectionKey connection, int incomingInterface)
 {
     private const int BufferSize = 32 * 1024;
     private const int KeepAliveSeconds = 60;
@@ -86,7 +86,7 @@ internal sealed class TcpRelay(
         }
         catch (Exception error)
         {
-            run.ReportFailure(service.DisplayName, error);
+            run.ReportFailure(frontend.Owner.DisplayName, error);
             Abort();
         }
         finally
@@ -101,10 +101,18 @@ internal sealed class TcpRelay(
     private async Task<Socket?> ConnectAsync()
     {
         List<EndpointTarget>? tried = null;
+        var (service, policy) = frontend.Route(connection, incomingInterface);
         for (var attempt = 0; ; attempt++)
         {
-            // Read anew at each attempt: an endpoint may have left, or come, since the last one.
+            // Read anew at each attempt: an endpoint may have left, or come, since the last one. A service port is taken out of
+            // force after another one has taken over its frontend.
             var routing = service.Routing;
+            while (routing is null && frontend.Owner != service)
+            {
+                (service, policy) = frontend.Route(connection, incomingInterface);
+                routing = service.Routing;
+            }
+
             if (routing is null || _isAborted || attempt > routing.Options.Retries
                 || service.Pick(routing, policy, connection, tried) is not { } target)
             {
@@ -117,7 +125,7 @@ internal sealed class TcpRelay(
             }
 
             target.Load.ConnectionOpened();
-            if (await TryConnectAsync(target, routing.Options.ProxyProtocol).ConfigureAwait(false) is { } upstream)
+            if (await TryConnectAsync(service, target, routing.Options.ProxyProtocol).ConfigureAwait(false) is { } upstream)
             {
                 _target = target;
                 if (run.Traffic.IsEnabled(LogLevel.Debug))
@@ -138,14 +146,13 @@ internal sealed class TcpRelay(
         return null;
     }
 
-    private async ValueTask<Socket?> TryConnectAsync(EndpointTarget target, ProxyProtocolVersion header)
+    private async ValueTask<Socket?> TryConnectAsync(ProxiedServicePort service, EndpointTarget target, ProxyProtocolVersion header)
     {
         Socket? upstream = null;
         using var timeout = new CancellationTokenSource(run.Settings.ConnectTimeout, run.Time);
         try
         {
-            upstream = new Socket(target.EndPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-            run.Descriptors.Require(upstream);
+            upstream = await OpenAsync(service, target, timeout.Token).ConfigureAwait(false);
             _upstream = upstream;
             Tune(upstream);
             await upstream.ConnectAsync(target.EndPoint, timeout.Token).ConfigureAwait(false);
@@ -168,27 +175,52 @@ internal sealed class TcpRelay(
             upstream?.Dispose();
             if (!_isAborted)
             {
-                ReportFailedConnect(target, error);
+                ReportFailedConnect(service, target, error is SocketException ? error.Message
+                    : upstream is null ? "no file descriptor came free in time" : "it did not answer in time");
             }
 
             return null;
         }
     }
 
-    private void ReportFailedConnect(EndpointTarget target, Exception error)
+    /// <summary>A socket towards an endpoint. That there is no descriptor for one now says nothing about the endpoint: it waits.</summary>
+    private async ValueTask<Socket> OpenAsync(ProxiedServicePort service, EndpointTarget target, CancellationToken cancellationToken)
     {
-        run.Metrics.ConnectFailures.Add(1);
-        if (error is SocketException socketError && TcpFrontend.IsOutOfDescriptors(socketError))
+        try
+        {
+            return Open();
+        }
+        catch (SocketException error) when (TcpFrontend.IsOutOfDescriptors(error))
         {
             run.ReportOutOfDescriptors(service.DisplayName);
         }
 
-        TrafficLog.ConnectFailed(
-            run.Traffic,
-            service.DisplayName,
-            Client,
-            target.EndPoint,
-            error is SocketException ? error.Message : "it did not answer in time");
+        using var waiting = run.WaitForDescriptor();
+        while (true)
+        {
+            await Task.Delay(UserspaceRun.PauseWithoutDescriptors, run.Time, cancellationToken).ConfigureAwait(false);
+            try
+            {
+                return Open();
+            }
+            catch (SocketException error) when (TcpFrontend.IsOutOfDescriptors(error))
+            {
+                // Still none.
+            }
+        }
+
+        Socket Open()
+        {
+            var socket = new Socket(target.EndPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+            run.Descriptors.Require(socket);
+            return socket;
+        }
+    }
+
+    private void ReportFailedConnect(ProxiedServicePort service, EndpointTarget target, string reason)
+    {
+        run.Metrics.ConnectFailures.Add(1);
+        TrafficLog.ConnectFailed(run.Traffic, service.DisplayName, Client, target.EndPoint, reason);
     }
 
     private async Task SendHeaderAsync(Socket upstream, ProxyProtocolVersion version)

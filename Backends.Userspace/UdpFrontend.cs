@@ -161,7 +161,14 @@ internal sealed class UdpFrontend : FrontendListener
 
             if (flow is null)
             {
-                break;
+                if (ReferenceEquals(state, Current))
+                {
+                    break;
+                }
+
+                // The frontend has changed while the flow was made, to another service port even: what it is now decides.
+                state = Current;
+                continue;
             }
 
             if (flow.Send(datagram))

@@ -6,6 +6,9 @@ namespace ProxyFramework.Backends.Userspace;
 /// <summary>What all listeners, connections and flows of one run share.</summary>
 internal sealed partial class UserspaceRun : IDisposable
 {
+    /// <summary>How long to wait before trying again to get a file descriptor.</summary>
+    public static readonly TimeSpan PauseWithoutDescriptors = TimeSpan.FromMilliseconds(100);
+
     private readonly ConcurrentDictionary<TcpRelay, byte> _relays = [];
     private readonly BackendContext _context;
     private readonly ILogger _logger;
@@ -14,6 +17,7 @@ internal sealed partial class UserspaceRun : IDisposable
     private readonly OncePerInterval _failureMessages;
     private volatile NodeOrigins _origins = new(NodeState.Unknown, []);
     private volatile bool _hasRetired;
+    private int _waitingForDescriptor;
     private volatile bool _isEnding;
 
     public UserspaceRun(
@@ -61,6 +65,12 @@ internal sealed partial class UserspaceRun : IDisposable
         target.RetiredAt = Math.Max(1, Time.GetTimestamp());
         _hasRetired = true;
     }
+
+    /// <summary>Whether connections that are accepted wait for a descriptor towards their endpoint.</summary>
+    public bool IsShortOfDescriptors => Volatile.Read(ref _waitingForDescriptor) > 0;
+
+    /// <summary>Keeps others from being accepted until what it returns is disposed of.</summary>
+    public DescriptorWait WaitForDescriptor() => new(this);
 
     public void Register(TcpRelay relay)
     {
@@ -154,6 +164,20 @@ internal sealed partial class UserspaceRun : IDisposable
 
     // A connection that was being made while its endpoint left shows up a little later: look again as long as one may be connecting.
     private bool MayStillRetire() => _relays.Any(pair => pair.Key.Target is null);
+
+    /// <summary>A connection that waits for a descriptor.</summary>
+    internal readonly struct DescriptorWait : IDisposable
+    {
+        private readonly UserspaceRun _run;
+
+        public DescriptorWait(UserspaceRun run)
+        {
+            _run = run;
+            Interlocked.Increment(ref run._waitingForDescriptor);
+        }
+
+        public void Dispose() => Interlocked.Decrement(ref _run._waitingForDescriptor);
+    }
 
     private static partial class Log
     {

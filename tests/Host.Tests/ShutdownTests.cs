@@ -13,8 +13,8 @@ public class ShutdownTests
     private const string NoServices = "apiVersion: v1\nkind: List\nitems: []\n";
 
     [Theory]
-    [InlineData("hangs-in-start", 0, "StartAsync did not return within 2.0 s")]
-    [InlineData("hangs-in-apply", 0, "ApplyAsync did not return within 2.0 s")]
+    [InlineData("hangs-in-start", 0, "StartAsync did not return within 1.5 s")]
+    [InlineData("hangs-in-apply", 0, "ApplyAsync did not return within 1.5 s")]
     [InlineData("hangs-in-dispose", 0, "did not end within 3.0 s")]
     [InlineData("hangs-everywhere", 1, "the end took longer than 4.5s; leaving at once")]
     public async Task A_backend_that_hangs_is_left_behind(string mode, int exitCode, string reason)

@@ -32,7 +32,7 @@ public sealed class HangingTests
         Assert.Contains("the backend has been busy with one call since 2026-01-01 00:0", run.Health.Evaluate().Reason, StringComparison.Ordinal);
         Assert.Single(run.Messages, message => message.StartsWith("Error: ", StringComparison.Ordinal));
         Assert.InRange(await run.StopAsync(), TimeSpan.Zero, Promised);
-        Assert.Contains(run.Messages, message => message.Contains("StartAsync did not return within 2.0 s of being cancelled", StringComparison.Ordinal));
+        Assert.Contains(run.Messages, message => message.Contains("StartAsync did not return within 1.5 s of being cancelled", StringComparison.Ordinal));
         Assert.False(run.Backend.IsDisposed, "calls must not overlap");
     }
 
@@ -58,7 +58,7 @@ public sealed class HangingTests
         Assert.False(run.Health.Evaluate().IsLive);
         Assert.Contains("busy with one call", run.Health.Evaluate().Reason, StringComparison.Ordinal);
         Assert.InRange(await run.StopAsync(), TimeSpan.Zero, Promised);
-        Assert.Contains(run.Messages, message => message.Contains("ApplyAsync did not return within 2.0 s", StringComparison.Ordinal));
+        Assert.Contains(run.Messages, message => message.Contains("ApplyAsync did not return within 1.5 s", StringComparison.Ordinal));
         Assert.False(run.Backend.IsDisposed, "calls must not overlap");
     }
 
@@ -109,7 +109,7 @@ public sealed class HangingTests
         {
             // Ends, but takes most of its grace for it.
             await Task.Delay(Timeout.InfiniteTimeSpan, run.Time, token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await Task.Delay(TimeSpan.FromSeconds(1.5), run.Time, CancellationToken.None);
+            await Task.Delay(TimeSpan.FromSeconds(1), run.Time, CancellationToken.None);
             return SyncResult.Success;
         };
         run.Backend.OnDispose = () => hang.RunAsync(CancellationToken.None);
@@ -132,7 +132,7 @@ public sealed class HangingTests
         await run.Until(() => hang.IsReached, "the source");
 
         Assert.InRange(await run.StopAsync(), TimeSpan.Zero, Promised);
-        Assert.Contains(run.Messages, message => message.Contains("Source hanging did not end within 2.0 s", StringComparison.Ordinal));
+        Assert.Contains(run.Messages, message => message.Contains("Source hanging did not end within 1.5 s", StringComparison.Ordinal));
         Assert.True(run.Backend.IsDisposed);
     }
 

@@ -171,15 +171,15 @@ public sealed class ChangeTests
         Assert.Equal("a", await TcpClient.AskAsync(frontend));
         using var stop = new CancellationTokenSource();
         var asked = 0;
-        var asking = Task.Run(async () =>
+        var asking = Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
         {
             while (!stop.IsCancellationRequested)
             {
                 await TcpClient.AskAsync(frontend);
                 Interlocked.Increment(ref asked);
             }
-        });
-        for (var round = 0; round < 10; round++)
+        })));
+        for (var round = 0; round < 100; round++)
         {
             var (from, to) = round % 2 == 0 ? (first, second) : (second, first);
             var goal = asked + 3;

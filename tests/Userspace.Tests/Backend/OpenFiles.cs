@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 
 namespace ProxyFramework.Userspace.Tests.Backend;
@@ -8,10 +9,42 @@ internal static partial class OpenFiles
 {
     private const int RLIMIT_NOFILE = 7;
 
-    public static int HighestInUse() =>
+    /// <summary>Runs something while no descriptor is left; what it is given sets one free.</summary>
+    public static void WithNoneLeft(Action<Action> action)
+    {
+        var taken = new Stack<Socket>();
+        try
+        {
+            WithLimit(HighestInUse() + 2, () =>
+            {
+                try
+                {
+                    while (true)
+                    {
+                        taken.Push(new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
+                    }
+                }
+                catch (SocketException)
+                {
+                    // All taken.
+                }
+
+                action(() => taken.Pop().Dispose());
+            });
+        }
+        finally
+        {
+            foreach (var socket in taken)
+            {
+                socket.Dispose();
+            }
+        }
+    }
+
+    private static int HighestInUse() =>
         Directory.EnumerateFileSystemEntries("/proc/self/fd").Max(path => int.Parse(Path.GetFileName(path), CultureInfo.InvariantCulture));
 
-    public static unsafe void WithLimit(int files, Action action)
+    private static unsafe void WithLimit(int files, Action action)
     {
         ulong[] before = [0, 0];
         fixed (ulong* former = before)

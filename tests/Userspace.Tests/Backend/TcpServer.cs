@@ -54,6 +54,11 @@ internal sealed class TcpServer : IDisposable
             {
                 socket = await _listener.AcceptAsync();
             }
+            catch (SocketException error) when (error.SocketErrorCode == SocketError.TooManyOpenSockets)
+            {
+                await Task.Delay(5); // a test of that lack
+                continue;
+            }
             catch (Exception error) when (error is SocketException or ObjectDisposedException)
             {
                 return;
