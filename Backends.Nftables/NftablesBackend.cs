@@ -46,7 +46,7 @@ public sealed partial class NftablesBackend : IBackend
         ArgumentNullException.ThrowIfNull(context);
         var settings = NftablesSettings.Read(context.Settings);
         _logger = context.LoggerFactory.CreateLogger<NftablesBackend>();
-        _slots = new SlotTables(context.Schedulers, context.DefaultScheduler);
+        _slots = new SlotTables(Name, context.Schedulers, context.DefaultScheduler);
         try
         {
             _nft = NftNetlink.Open();

@@ -1,3 +1,4 @@
+using ProxyFramework.Backends;
 using ProxyFramework.Backends.Nftables.Layout;
 using Xunit;
 using static ProxyFramework.Nftables.Tests.Services;

@@ -1,4 +1,4 @@
-namespace ProxyFramework.Backends.Nftables;
+namespace ProxyFramework.Backends;
 
 /// <summary>Collects how the changes of one change set went.</summary>
 /// <param name="inForce">Called with each change that has come into force.</param>

@@ -1,4 +1,4 @@
-namespace ProxyFramework.Backends.Nftables.Layout;
+namespace ProxyFramework.Backends;
 
 /// <summary>
 /// What the kernel looks a connection up by: <c>ip daddr . meta l4proto . th dport</c>, or for node ports, which are reached at

@@ -1,7 +1,6 @@
-using ProxyFramework.Backends.Nftables.Layout;
 using ProxyFramework.Netlink.Conntrack;
 
-namespace ProxyFramework.Backends.Nftables;
+namespace ProxyFramework.Backends;
 
 /// <summary>
 /// Deletes the connection tracking entries of UDP flows that new rules would not make so. Rules see only the first packet of a
