@@ -125,6 +125,15 @@ internal sealed class FamilyRules(IPFamily family, Programs.Iptables programs, I
         {
             throw new BackendException($"iptables-restore: {result.Error.Trim()}");
         }
+
+        if (programs.Flavour == "nft")
+        {
+            // Its base chains come with their first rule, and would stay, empty. Where one cannot go, it is not ours alone.
+            foreach (var chain in saved.Jumps.Select(static jump => jump.Chain).Distinct().Where(chain => !saved.Busy.Contains(chain)))
+            {
+                programs.Restore($"*{Programs.Iptables.TableName(chain.Table)}\n-X {chain.Name}\nCOMMIT\n", default);
+            }
+        }
     }
 
     private void Write(Dictionary<ServicePortKey, ServicePortChange> pending, ChangeReport report, CancellationToken cancellationToken)

@@ -17,6 +17,9 @@ internal sealed partial class SavedRules
     /// <summary>The rules elsewhere that jump or go to our chains.</summary>
     public List<(ChainId Chain, string Rule)> Jumps { get; } = [];
 
+    /// <summary>Chains of others that do something of their own.</summary>
+    public HashSet<ChainId> Busy { get; } = [];
+
     /// <summary>Reads it. Tables that this mode does not write to are passed over.</summary>
     public static SavedRules Parse(string text)
     {
@@ -36,6 +39,10 @@ internal sealed partial class SavedRules
                 {
                     rules[new(current, name)] = [];
                 }
+                else if (!line.Contains(" ACCEPT ", StringComparison.Ordinal))
+                {
+                    saved.Busy.Add(new(current, name));
+                }
             }
             else if (table is { } within && line.StartsWith("-A ", StringComparison.Ordinal))
             {
@@ -49,6 +56,10 @@ internal sealed partial class SavedRules
                 else if (Target().Match(rule) is { Success: true } target && ChainNames.IsOurs(target.Groups[1].Value))
                 {
                     saved.Jumps.Add((chain, rule));
+                }
+                else
+                {
+                    saved.Busy.Add(chain);
                 }
             }
         }
