@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 using ProxyFramework.Backends.Nftables.Kernel;
 using ProxyFramework.Backends.Nftables.Layout;
+using ProxyFramework.Netlink.Conntrack;
 using ProxyFramework.Netlink;
 using ProxyFramework.Netlink.NfTables;
 
@@ -18,7 +19,7 @@ public sealed partial class NftablesBackend : IBackend
     private NftNetlink? _nft;
     private ImmutableArray<FamilyTable> _tables = [];
     private SlotTables? _slots;
-    private StaleFlows? _flows;
+    private StaleUdpFlows? _flows;
     private DriftWatch? _watch;
     private NftablesMetrics? _metrics;
     private ILogger? _logger;
@@ -50,7 +51,7 @@ public sealed partial class NftablesBackend : IBackend
         try
         {
             _nft = NftNetlink.Open();
-            _flows = new StaleFlows();
+            _flows = new StaleUdpFlows();
             _watch = new DriftWatch(_nft.PortId, what => Drifted(context, what), error => Log.Deaf(_logger, error));
         }
         catch (NetlinkException error)

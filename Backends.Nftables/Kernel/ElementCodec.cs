@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using ProxyFramework.Backends.Nftables.Layout;
 using ProxyFramework.Netlink.NfTables;
+using ProxyFramework.Netlink;
 
 namespace ProxyFramework.Backends.Nftables.Kernel;
 
