@@ -37,6 +37,7 @@ internal sealed class ServiceLayout(KernelSchedulers schedulers, Marks marks)
             notices.Add(notice);
         }
 
+        notices.AddRange(service.Options.Keys.Select(static option => $"annotation proxyframework.io/{option}: IPVS mode does not have it; it is ignored"));
         if (service.AffinityTimeoutSeconds > 0 && servers.Keys.Any(static key => key.Mark != 0))
         {
             notices.Add("session affinity of pods and of the node to external addresses is by a hash of the client's address: "
