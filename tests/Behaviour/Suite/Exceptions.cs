@@ -25,6 +25,10 @@ public static class Exceptions
             "UdpScenarios.A_flow_that_is_older_than_its_service_is_served_when_the_service_comes",
             "Service addresses become local by a route, and a connected IPv6 socket on the node keeps the route that it had.",
             "flows that come in from outside are served; those of the node itself when they connect anew"),
+        new(
+            "userspace",
+            "NeighbourScenarios.Node_ports_do_not_depend_on_what_the_node_itself_lets_in",
+            "In userspace mode node ports are sockets of the node: its firewall for what comes in (INPUT) decides on them."),
         new("userspace", "SctpScenarios.Associations_reach_an_endpoint_through_every_frontend", "It relays TCP and UDP only; SCTP would need sockets of a kernel with CONFIG_IP_SCTP."),
     ];
 
