@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Diagnostics;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
 using ProxyFramework.Backends.Nftables;
@@ -53,7 +54,8 @@ internal sealed class NftablesRig : IAsyncDisposable
     }
 
     /// <summary>Puts events through the view and hands over what comes out.</summary>
-    public void Apply(params ReadOnlySpan<SourceEvent> events)
+    /// <returns>The time from the change set to the kernel's acknowledgement: without the view.</returns>
+    public TimeSpan Apply(params ReadOnlySpan<SourceEvent> events)
     {
         foreach (var change in events)
         {
@@ -73,28 +75,22 @@ internal sealed class NftablesRig : IAsyncDisposable
             }
         }
 
-        Apply(isFull: false, changes.ServicePorts);
+        return Apply(isFull: false, changes.ServicePorts);
     }
 
     public async ValueTask DisposeAsync() => await _backend.DisposeAsync();
 
-    private void Apply(bool isFull, ImmutableArray<ServicePortChange> changes)
+    private TimeSpan Apply(bool isFull, ImmutableArray<ServicePortChange> changes)
     {
-        var result = _backend.ApplyAsync(
-            new ServiceChangeSet { IsFull = isFull, Changes = changes, State = _state, Node = View.Node, PreviousNode = View.Node },
-            CancellationToken.None).AsTask().GetAwaiter().GetResult();
+        var set = new ServiceChangeSet { IsFull = isFull, Changes = changes, State = _state, Node = View.Node, PreviousNode = View.Node };
+        var started = Stopwatch.GetTimestamp();
+        var result = _backend.ApplyAsync(set, CancellationToken.None).AsTask().GetAwaiter().GetResult();
+        var elapsed = Stopwatch.GetElapsedTime(started);
         if (!result.Failures.IsEmpty)
         {
             throw new InvalidOperationException(result.Failures[0].ToString());
         }
-    }
 
-    private sealed class NoSchedulers : ISchedulerCatalog
-    {
-        public static NoSchedulers Instance { get; } = new();
-
-        public IReadOnlyCollection<string> Names => [];
-
-        public IScheduler? Find(string name) => null;
+        return elapsed;
     }
 }

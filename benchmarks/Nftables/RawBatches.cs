@@ -55,13 +55,4 @@ internal static class RawBatches
             transaction.Reset();
         }
     }
-
-    private sealed class NoSchedulers : ISchedulerCatalog
-    {
-        public static NoSchedulers Instance { get; } = new();
-
-        public IReadOnlyCollection<string> Names => [];
-
-        public IScheduler? Find(string name) => null;
-    }
 }
