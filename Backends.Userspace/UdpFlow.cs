@@ -142,7 +142,7 @@ internal sealed class UdpFlow : IDisposable
                     var count = await _upstream.ReceiveAsync(buffer.AsMemory()).ConfigureAwait(false);
                     _isReplied = true;
                     Volatile.Write(ref _lastUsed, _run.Time.GetTimestamp());
-                    await ReplyAsync(buffer.AsMemory(0, count)).ConfigureAwait(false);
+                    Reply(buffer.AsSpan(0, count));
                 }
                 while (_upstream.Available > 0);
             }
@@ -167,16 +167,17 @@ internal sealed class UdpFlow : IDisposable
         }
     }
 
-    private async ValueTask ReplyAsync(ReadOnlyMemory<byte> datagram)
+    private void Reply(ReadOnlySpan<byte> datagram)
     {
         try
         {
-            await _frontend.ReplyAsync(datagram, _clientAddress).ConfigureAwait(false);
+            _frontend.Reply(datagram, _clientAddress);
             _run.Metrics.Bytes.Add(datagram.Length);
         }
         catch (SocketException)
         {
             // This client cannot be reached now; that says nothing about the endpoint.
+            _run.Metrics.DroppedDatagrams.Add(1);
         }
     }
 }

@@ -23,6 +23,7 @@ internal sealed class UdpFrontend : FrontendListener
     public UdpFrontend(ListenKey key, UserspaceRun run, Socket socket, State state)
         : base(key, run, socket, state)
     {
+        socket.Blocking = false;
     }
 
     /// <summary>Whether clients are still tied to endpoints here.</summary>
@@ -53,9 +54,12 @@ internal sealed class UdpFrontend : FrontendListener
         }
     }
 
-    /// <summary>Sends a reply to a client.</summary>
-    public ValueTask<int> ReplyAsync(ReadOnlyMemory<byte> datagram, SocketAddress client) =>
-        Socket.SendToAsync(datagram, SocketFlags.None, client);
+    /// <summary>
+    /// Sends a reply to a client, without waiting. Not by <c>SendToAsync</c>: many flows reply through this socket, and its overload for
+    /// a <see cref="SocketAddress"/> clears the address of whichever send took its cached arguments next (NullReferenceException).
+    /// </summary>
+    /// <exception cref="SocketException">The client cannot be reached, or its way is full.</exception>
+    public void Reply(ReadOnlySpan<byte> datagram, SocketAddress client) => Socket.SendTo(datagram, SocketFlags.None, client);
 
     /// <summary>Waits until a socket has a datagram, or an error, without taking it and without holding a buffer.</summary>
     internal static ValueTask<int> WaitForDatagramAsync(Socket socket) => socket.ReceiveAsync(Peeked.AsMemory(), SocketFlags.Peek);

@@ -13,6 +13,7 @@ internal static partial class OpenFiles
     public static void WithNoneLeft(Action<Action> action)
     {
         var taken = new Stack<Socket>();
+        StartThreads();
         try
         {
             WithLimit(HighestInUse() + 2, () =>
@@ -39,6 +40,20 @@ internal static partial class OpenFiles
                 socket.Dispose();
             }
         }
+    }
+
+    /// <summary>The runtime cannot start a thread without a descriptor, and ends the process: what the pool may need is started before.</summary>
+    private static void StartThreads()
+    {
+        const int Threads = 16;
+        ThreadPool.SetMinThreads(Threads, Threads);
+        var all = new Barrier(Threads + 1);
+        for (var thread = 0; thread < Threads; thread++)
+        {
+            ThreadPool.QueueUserWorkItem(_ => all.SignalAndWait());
+        }
+
+        all.SignalAndWait();
     }
 
     private static int HighestInUse() =>

@@ -243,7 +243,7 @@ public sealed class UdpTests
         await Task.WhenAll(Enumerable.Range(0, 50).Select(number => Task.Run(async () =>
         {
             using var client = new UdpClient(frontend);
-            for (var datagram = 0; datagram < 20; datagram++)
+            for (var datagram = 0; datagram < 200; datagram++)
             {
                 await client.SendAsync($"{number}-{datagram}");
                 Assert.EndsWith($" {number}-{datagram}", await client.ReceiveAsync(), StringComparison.Ordinal);
