@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 using ProxyFramework.Backends.Nftables.Kernel;
 using ProxyFramework.Backends.Nftables.Layout;
+using ProxyFramework.KernelBackends;
 using ProxyFramework.Netlink;
 using ProxyFramework.Netlink.NfTables;
 
@@ -46,7 +47,7 @@ public sealed partial class NftablesBackend : IBackend
         ArgumentNullException.ThrowIfNull(context);
         var settings = NftablesSettings.Read(context.Settings);
         _logger = context.LoggerFactory.CreateLogger<NftablesBackend>();
-        _slots = new SlotTables(context.Schedulers, context.DefaultScheduler);
+        _slots = new SlotTables(Name, context.Schedulers, context.DefaultScheduler);
         try
         {
             _nft = NftNetlink.Open();

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using ProxyFramework.Backends.Nftables.Layout;
+using ProxyFramework.KernelBackends;
 using ProxyFramework.Netlink.NfTables;
 
 namespace ProxyFramework.Backends.Nftables.Kernel;

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 using ProxyFramework.Backends.Nftables.Layout;
+using ProxyFramework.KernelBackends;
 using ProxyFramework.Netlink;
 using ProxyFramework.Netlink.NfTables;
 

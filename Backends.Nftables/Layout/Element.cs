@@ -1,3 +1,5 @@
+using ProxyFramework.KernelBackends;
+
 namespace ProxyFramework.Backends.Nftables.Layout;
 
 /// <summary>What identifies an element: its set and its key. The fields that a kind of set does not have are default.</summary>

@@ -1,3 +1,5 @@
+using ProxyFramework.KernelBackends;
+
 namespace ProxyFramework.Backends.Nftables.Layout;
 
 /// <summary>Translates a service port into the elements that make the kernel do it. Pure: the same input gives the same elements.</summary>

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using ProxyFramework.Backends.Nftables.Kernel;
 using ProxyFramework.Backends.Nftables.Layout;
 using ProxyFramework.Core.View;
+using ProxyFramework.KernelBackends;
 using ProxyFramework.Netlink.NfTables;
 using ProxyFramework.Testing;
 
@@ -17,7 +18,7 @@ internal static class RawBatches
     public static TimeSpan Commit(NetworkNamespace place, NodeView view)
     {
         var schema = new TableSchema(IPFamily.IPv4, 1 << 20);
-        var layout = new ElementLayout(new SlotTables(NoSchedulers.Instance, null));
+        var layout = new ElementLayout(new SlotTables("nftables", NoSchedulers.Instance, null));
         var uses = new ElementUses();
         var diff = new ElementDiff(layout, uses);
         var batches = new List<NftBatch>();

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace ProxyFramework.Core.Tests.Architecture;
 
-/// <summary>Dependencies point downwards only: Host → Core → Abstractions; plugins → Abstractions (and Netlink).</summary>
+/// <summary>Dependencies point downwards only: Host → Core → Abstractions; plugins → KernelBackends → Netlink → Abstractions.</summary>
 public sealed class DependencyDirectionTests
 {
     private static readonly string Root = FindRoot();
@@ -19,7 +19,7 @@ public sealed class DependencyDirectionTests
         Assert.All(ReferencesOf("Host/Host.csproj"), name => Assert.Contains(name, new[] { "Core", "Abstractions" }));
 
     [Fact]
-    public void Plugins_depend_on_Abstractions_and_Netlink_alone()
+    public void Plugins_depend_on_Abstractions_and_the_kernel_libraries_alone()
     {
         var plugins = Directory.EnumerateDirectories(Root)
             .Select(folder => Path.GetFileName(folder))
@@ -28,7 +28,14 @@ public sealed class DependencyDirectionTests
 
         Assert.NotEmpty(plugins);
         Assert.All(plugins, plugin => Assert.All(
-            ReferencesOf($"{plugin}/{plugin}.csproj"), name => Assert.Contains(name, new[] { "Abstractions", "Netlink" })));
+            ReferencesOf($"{plugin}/{plugin}.csproj"), name => Assert.Contains(name, new[] { "Abstractions", "Netlink", "KernelBackends" })));
+    }
+
+    [Fact]
+    public void Kernel_libraries_depend_downwards()
+    {
+        Assert.Equal(["Abstractions"], ReferencesOf("Netlink/Netlink.csproj"));
+        Assert.Equal(["Abstractions", "Netlink"], ReferencesOf("KernelBackends/KernelBackends.csproj"));
     }
 
     private static List<string> ReferencesOf(string project) =>

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using CsCheck;
 using ProxyFramework.Backends.Nftables.Layout;
+using ProxyFramework.KernelBackends;
 using Xunit;
 using static ProxyFramework.Nftables.Tests.Services;
 
@@ -8,7 +9,7 @@ namespace ProxyFramework.Nftables.Tests;
 
 public sealed class ElementDiffTests
 {
-    private static readonly ElementLayout Layout = new(new SlotTables(new Schedulers(), defaultScheduler: null));
+    private static readonly ElementLayout Layout = new(new SlotTables("nftables", new Schedulers(), defaultScheduler: null));
 
     private static readonly Gen<ServicePort?> AnyService =
         from present in Gen.Int[0, 4]

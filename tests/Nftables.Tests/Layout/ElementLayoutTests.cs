@@ -1,4 +1,5 @@
 using ProxyFramework.Backends.Nftables.Layout;
+using ProxyFramework.KernelBackends;
 using Xunit;
 using static ProxyFramework.Nftables.Tests.Services;
 
@@ -6,7 +7,7 @@ namespace ProxyFramework.Nftables.Tests;
 
 public sealed class ElementLayoutTests
 {
-    private readonly SlotTables _slots = new(new Schedulers(), defaultScheduler: null);
+    private readonly SlotTables _slots = new("nftables", new Schedulers(), defaultScheduler: null);
 
     [Fact]
     public void A_cluster_ip_is_in_the_class_of_its_slots_with_one_element_for_each_slot()

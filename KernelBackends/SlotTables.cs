@@ -1,9 +1,12 @@
-namespace ProxyFramework.Backends.Nftables.Layout;
+namespace ProxyFramework.KernelBackends;
 
 /// <summary>
 /// Finds the slots of a group: by the service's scheduler, else by the mode's default, else one slot an endpoint chosen at random.
 /// </summary>
-internal sealed class SlotTables(ISchedulerCatalog schedulers, string? defaultScheduler)
+/// <param name="mode">The mode's name, for notices.</param>
+/// <param name="schedulers">The schedulers that are loaded.</param>
+/// <param name="defaultScheduler">The scheduler of services that ask for none; null for random.</param>
+public sealed class SlotTables(string mode, ISchedulerCatalog schedulers, string? defaultScheduler)
 {
     /// <summary>The most slots a group is cut into; a group with more endpoints has one slot for each.</summary>
     public const int MaxSlots = 1024;
@@ -28,7 +31,7 @@ internal sealed class SlotTables(ISchedulerCatalog schedulers, string? defaultSc
         var instead = SlotScheduler(defaultScheduler)?.Name ?? "random";
         return schedulers.Find(wanted) is null
             ? $"scheduler '{wanted}' is not known (there are: {string.Join(", ", schedulers.Names)}); '{instead}' is used"
-            : $"scheduler '{wanted}' cannot be written as a table of slots, which mode nftables needs; '{instead}' is used";
+            : $"scheduler '{wanted}' cannot be written as a table of slots, which mode {mode} needs; '{instead}' is used";
     }
 
     private ISlotScheduler? SlotScheduler(string? name) => name is null ? null : schedulers.Find(name) as ISlotScheduler;

@@ -1,14 +1,13 @@
-using ProxyFramework.Backends.Nftables.Layout;
 using ProxyFramework.Netlink.Conntrack;
 
-namespace ProxyFramework.Backends.Nftables;
+namespace ProxyFramework.KernelBackends;
 
 /// <summary>
 /// Deletes the connection tracking entries of UDP flows that new rules would not make so. Rules see only the first packet of a
 /// flow, so that a client which keeps its source port would stay on an endpoint that is gone, or on none, for as long as it sends.
 /// TCP connections are never touched.
 /// </summary>
-internal sealed class StaleFlows : IDisposable
+public sealed class StaleFlows : IDisposable
 {
     /// <summary>With more frontends than this, one look at all flows is cheaper than one for each.</summary>
     private const int MaxDumps = 4;
@@ -74,6 +73,7 @@ internal sealed class StaleFlows : IDisposable
         return deleted;
     }
 
+    /// <summary>Closes the socket.</summary>
     public void Dispose() => _conntrack.Dispose();
 
     private static bool LeavesStaleFlows(in ServicePortChange change)
@@ -115,7 +115,9 @@ internal sealed class StaleFlows : IDisposable
         }
 
         // A flow that goes past the service is older than it; where there is no service any more, it is nobody's business.
-        var isTranslated = entry.Status.HasFlag(CtStatus.DestinationNat);
+        // (IPVS translates without DNAT: there the direction of the answers tells.)
+        var isTranslated = entry.Status.HasFlag(CtStatus.DestinationNat)
+            || entry.Reply.Source != entry.Original.Destination || entry.Reply.SourcePort != entry.Original.DestinationPort;
         return service is null ? isTranslated : !isTranslated || !Serves(service, entry.Reply.Source, entry.Reply.SourcePort);
     }
 }

@@ -1,8 +1,8 @@
-namespace ProxyFramework.Backends.Nftables;
+namespace ProxyFramework.KernelBackends;
 
 /// <summary>Collects how the changes of one change set went.</summary>
 /// <param name="inForce">Called with each change that has come into force.</param>
-internal sealed class ChangeReport(Action<ServicePortChange> inForce)
+public sealed class ChangeReport(Action<ServicePortChange> inForce)
 {
     private readonly Dictionary<ServicePortKey, string> _failures = [];
     private readonly List<ServicePortNotice> _notices = [];

@@ -1,4 +1,4 @@
-namespace ProxyFramework.Backends.Nftables.Layout;
+namespace ProxyFramework.KernelBackends;
 
 /// <summary>
 /// What the kernel looks a connection up by: <c>ip daddr . meta l4proto . th dport</c>, or for node ports, which are reached at
@@ -7,7 +7,7 @@ namespace ProxyFramework.Backends.Nftables.Layout;
 /// <param name="Address">The frontend's address; unspecified for node ports.</param>
 /// <param name="Protocol">The transport protocol.</param>
 /// <param name="Port">The frontend's port.</param>
-internal readonly record struct FrontendKey(InetAddress Address, TransportProtocol Protocol, ushort Port)
+public readonly record struct FrontendKey(InetAddress Address, TransportProtocol Protocol, ushort Port)
 {
     /// <summary>The key of a service port's frontend.</summary>
     public static FrontendKey Of(ServicePort service, in Frontend frontend) => new(frontend.Address, service.Protocol, frontend.Port);
