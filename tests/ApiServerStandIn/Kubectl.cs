@@ -1,15 +1,19 @@
 using System.Diagnostics;
-using ProxyFramework.ApiServerStandIn;
 
-namespace ProxyFramework.Kubernetes.Tests;
+namespace ProxyFramework.ApiServerStandIn;
 
 /// <summary>The machine's kubectl, against a server, with a home of its own.</summary>
-internal sealed class Kubectl : IDisposable
+public sealed class Kubectl : IDisposable
 {
     private readonly string _home = Directory.CreateTempSubdirectory("svcproxy-kubectl-").FullName;
 
-    public Kubectl(StandInServer server)
+    private readonly string[] _prefix;
+
+    /// <param name="server">The server.</param>
+    /// <param name="prefix">What to start it with, as <c>nsenter</c> with its arguments.</param>
+    public Kubectl(StandInServer server, params string[] prefix)
     {
+        _prefix = prefix;
         File.WriteAllText(Path.Combine(_home, "config"), Kubeconfig.WithCertificate(server));
     }
 
@@ -17,16 +21,14 @@ internal sealed class Kubectl : IDisposable
     public async Task<string> RunAsync(params string[] arguments)
     {
         var (code, output, errors) = await TryAsync(null, arguments);
-        Assert.True(code == 0, $"kubectl {string.Join(' ', arguments)}: {code}\n{output}{errors}");
-        return output;
+        return code == 0 ? output : throw new InvalidOperationException($"kubectl {string.Join(' ', arguments)}: {code}\n{output}{errors}");
     }
 
     /// <summary>Applies manifests from standard input.</summary>
     public async Task<string> ApplyAsync(string manifests, params string[] arguments)
     {
         var (code, output, errors) = await TryAsync(manifests, ["apply", "-f", "-", .. arguments]);
-        Assert.True(code == 0, $"kubectl apply: {code}\n{output}{errors}");
-        return output;
+        return code == 0 ? output : throw new InvalidOperationException($"kubectl apply: {code}\n{output}{errors}");
     }
 
     public async Task<(int Code, string Output, string Errors)> TryAsync(string? input, params string[] arguments)
@@ -47,7 +49,8 @@ internal sealed class Kubectl : IDisposable
 
     public Process Start(params string[] arguments)
     {
-        var start = new ProcessStartInfo("kubectl", arguments)
+        string[] command = [.. _prefix, "kubectl", .. arguments];
+        var start = new ProcessStartInfo(command[0], command[1..])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
