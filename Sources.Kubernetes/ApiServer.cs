@@ -1,29 +1,31 @@
 using System.Net;
-using System.Net.Http.Headers;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 
 namespace ProxyFramework.Sources.Kubernetes;
 
 /// <summary>
-/// Requests to the API server. Configuration, credentials and TLS are KubernetesClient's; bodies come as streams and are nobody's business
+/// Requests to the API server. Configuration and credentials are KubernetesClient's; bodies come as streams and are nobody's business
 /// here. Where the server does not accept who we are, or we not who it is, the configuration is read anew: certificates get rotated, and
 /// kubeconfigs replaced. Safe to use from several threads.
 /// </summary>
 internal sealed partial class ApiServer(KubernetesSourceOptions options, ILogger logger) : IDisposable
 {
     private static readonly TimeSpan LeastBetweenReloads = TimeSpan.FromSeconds(1);
-    private static readonly MediaTypeWithQualityHeaderValue Json = new("application/json");
 
     /// <summary>More of an error's body says nothing more.</summary>
     private const int MaxErrorLength = 64 * 1024;
 
     private readonly Lock _gate = new();
-    private k8s.Kubernetes _client = new(ClientConfiguration.Load(options));
+    private ApiConnection _connection = Connect(options);
     private long _loaded = Environment.TickCount64;
 
     /// <summary>Where it is.</summary>
-    public Uri Address => _client.BaseUri;
+    public Uri Address => _connection.Address;
+
+    /// <summary>Finds out whether the configuration can be used, without asking the server.</summary>
+    /// <exception cref="InvalidKubeconfigException">It cannot.</exception>
+    public static void Check(KubernetesSourceOptions options) => Connect(options).Dispose();
 
     /// <summary>Asks for something whose answer is read as it comes.</summary>
     /// <param name="url">Relative to the server's address.</param>
@@ -34,23 +36,12 @@ internal sealed partial class ApiServer(KubernetesSourceOptions options, ILogger
     /// <exception cref="TimeoutException">There is none in time.</exception>
     public async Task<HttpResponseMessage> GetAsync(string url, CancellationToken cancellationToken)
     {
-        var client = _client;
+        var connection = _connection;
         using var late = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         late.CancelAfter(options.ResponseTimeout);
         try
         {
-            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(client.BaseUri, url))
-            {
-                Version = HttpVersion.Version20,
-                VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
-            };
-            request.Headers.Accept.Add(Json);
-            if (client.Credentials is { } credentials)
-            {
-                await credentials.ProcessHttpRequestAsync(request, late.Token).ConfigureAwait(false);
-            }
-
-            var response = await client.HttpClient.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, late.Token).ConfigureAwait(false);
+            var response = await connection.GetAsync(url, late.Token).ConfigureAwait(false);
             if (response.IsSuccessStatusCode)
             {
                 return response;
@@ -60,7 +51,7 @@ internal sealed partial class ApiServer(KubernetesSourceOptions options, ILogger
             {
                 if (response.StatusCode == HttpStatusCode.Unauthorized)
                 {
-                    Reload(client);
+                    Reload(connection);
                 }
 
                 throw await ErrorOfAsync(response, late.Token).ConfigureAwait(false);
@@ -68,7 +59,7 @@ internal sealed partial class ApiServer(KubernetesSourceOptions options, ILogger
         }
         catch (HttpRequestException error) when (error.HttpRequestError == HttpRequestError.SecureConnectionError)
         {
-            Reload(client);
+            Reload(connection);
             throw;
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
@@ -105,7 +96,7 @@ internal sealed partial class ApiServer(KubernetesSourceOptions options, ILogger
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _client.Dispose();
+    public void Dispose() => _connection.Dispose();
 
     private static async Task<ApiServerException> ErrorOfAsync(HttpResponseMessage response, CancellationToken cancellationToken)
     {
@@ -128,12 +119,24 @@ internal sealed partial class ApiServer(KubernetesSourceOptions options, ILogger
     private static string Text(JsonElement element, string name) =>
         element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
 
-    // Watches of the old client go on until they end; it is not disposed of, so that they can.
-    private void Reload(k8s.Kubernetes refused)
+    private static ApiConnection Connect(KubernetesSourceOptions options)
+    {
+        try
+        {
+            return new(ClientConfiguration.Load(options), options.ResponseTimeout);
+        }
+        catch (Exception error) when (error is not InvalidKubeconfigException)
+        {
+            throw ClientConfiguration.Unusable(options, error);
+        }
+    }
+
+    // Watches over the old connection go on until they end; it is not disposed of, so that they can.
+    private void Reload(ApiConnection refused)
     {
         lock (_gate)
         {
-            if (_client != refused || Environment.TickCount64 - _loaded < LeastBetweenReloads.TotalMilliseconds)
+            if (_connection != refused || Environment.TickCount64 - _loaded < LeastBetweenReloads.TotalMilliseconds)
             {
                 return;
             }
@@ -141,7 +144,7 @@ internal sealed partial class ApiServer(KubernetesSourceOptions options, ILogger
             _loaded = Environment.TickCount64;
             try
             {
-                _client = new k8s.Kubernetes(ClientConfiguration.Load(options));
+                _connection = Connect(options);
                 Log.Reloaded(logger);
             }
             catch (InvalidKubeconfigException problem)

@@ -4,12 +4,18 @@ using k8s.Exceptions;
 using k8s.KubeConfigModels;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
+using YamlDotNet.Serialization;
+using YamlDotNet.Serialization.NamingConventions;
 
 namespace ProxyFramework.Sources.Kubernetes;
 
 /// <summary>Where the API server is and who we are to it, as KubernetesClient wants to know it.</summary>
 internal static class ClientConfiguration
 {
+    // The client's own reader of YAML looks at every type of the API first.
+    private static readonly IDeserializer Reader =
+        new DeserializerBuilder().WithNamingConvention(CamelCaseNamingConvention.Instance).IgnoreUnmatchedProperties().Build();
+
     /// <summary>Reads the kubeconfig, or the pod's service account.</summary>
     /// <exception cref="InvalidKubeconfigException">That cannot be done; the message says why, for the operator.</exception>
     public static KubernetesClientConfiguration Load(KubernetesSourceOptions options)
@@ -23,34 +29,29 @@ internal static class ClientConfiguration
                 _ => KubernetesClientConfiguration.InClusterConfig(),
             };
             configuration.UserAgent = $"svcproxy/{typeof(ClientConfiguration).Assembly.GetName().Version?.ToString(3)}";
-            configuration.FirstMessageHandlerSetup = handler =>
-            {
-                // As client-go: a connection that has been quiet must answer a ping, or it is dead however alive it looks.
-                handler.KeepAlivePingDelay = AtLeastOneSecond(options.ResponseTimeout);
-                handler.KeepAlivePingTimeout = AtLeastOneSecond(options.ResponseTimeout / 2);
-                handler.ConnectTimeout = options.ResponseTimeout;
-            };
             return configuration;
         }
         catch (Exception error) when (error is not InvalidKubeconfigException)
         {
-            var where = options.Kubeconfig is { } path ? $"--kubeconfig {path}" : "the service account of this pod";
-            throw new InvalidKubeconfigException($"{where} cannot be used: {error.Message}", error);
+            throw Unusable(options, error);
         }
     }
 
-    // As the handler wants it.
-    private static TimeSpan AtLeastOneSecond(TimeSpan time) => time < TimeSpan.FromSeconds(1) ? TimeSpan.FromSeconds(1) : time;
+    /// <summary>What is said where the configuration is no good.</summary>
+    public static InvalidKubeconfigException Unusable(KubernetesSourceOptions options, Exception error) => new(
+        $"{(options.Kubeconfig is { } path ? $"--kubeconfig {path}" : "the service account of this pod")} cannot be used: {error.Message}", error);
 
     private static KubernetesClientConfiguration FromFile(string path, string? master)
     {
         var file = new FileInfo(path);
-        var kubeconfig = KubernetesClientConfiguration.LoadKubeConfig(file);
+        var text = File.ReadAllText(path);
+        var kubeconfig = Reader.Deserialize<K8SConfiguration?>(text) ?? throw new KubeConfigException("it is empty");
+        kubeconfig.FileName = file.FullName;
         var context = kubeconfig.Contexts?.FirstOrDefault(one => one.Name == kubeconfig.CurrentContext);
         var user = kubeconfig.Users?.FirstOrDefault(one => one.Name == context?.ContextDetails?.User);
 
         // The client does not know tokenFile, which is what kubeadm's kubeconfig for kube-proxy has.
-        var tokenFile = user is null ? null : TokenFileOf(path, user.Name);
+        var tokenFile = user is null ? null : TokenFileOf(text, user.Name);
         if (tokenFile is null)
         {
             return KubernetesClientConfiguration.BuildConfigFromConfigObject(kubeconfig, masterUrl: master);
@@ -70,11 +71,10 @@ internal static class ClientConfiguration
         return configuration;
     }
 
-    private static string? TokenFileOf(string path, string userName)
+    private static string? TokenFileOf(string text, string userName)
     {
-        using var text = new StreamReader(path);
         var yaml = new YamlStream();
-        yaml.Load(new MergingParser(new Parser(text)));
+        yaml.Load(new MergingParser(new Parser(new StringReader(text))));
         if (yaml.Documents is not [{ RootNode: YamlMappingNode root }, ..] || Child(root, "users") is not YamlSequenceNode users)
         {
             return null;

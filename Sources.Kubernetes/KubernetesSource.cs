@@ -29,7 +29,7 @@ public sealed partial class KubernetesSource : IServiceSource
         (_options, _time, _logger) = (options, time, logger);
         try
         {
-            ClientConfiguration.Load(options);
+            ApiServer.Check(options);
         }
         catch (InvalidKubeconfigException problem)
         {
