@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 . scripts/prepare.sh
 
 # A part is a test project, or the behaviour suite against one mode.
-modes=(userspace nftables)
+modes=(userspace nftables iptables-legacy iptables-nft)
 parts=(format)
 for project in tests/*.Tests/*.Tests.csproj; do
   name=$(basename "$project" .Tests.csproj)
@@ -41,7 +41,7 @@ if [ "$(id -u)" -ne 0 ]; then
   exit 1
 fi
 require_dotnet
-require_packages ip=iproute2 nft=nftables iptables=iptables conntrack=conntrack ipset=ipset curl=curl wrk=wrk nsenter=util-linux tcpdump=tcpdump ipvsadm=ipvsadm modprobe=kmod
+require_packages ip=iproute2 nft=nftables iptables=iptables conntrack=conntrack ipset=ipset curl=curl wrk=wrk nsenter=util-linux tcpdump=tcpdump ipvsadm=ipvsadm modprobe=kmod kubectl=kubernetes-client
 
 results=artifacts/test-results
 mkdir -p "$results"
@@ -137,6 +137,7 @@ for part in "${chosen[@]}"; do
     # All but the fuzzing, which no kernel takes part in: so Netlink is proven on a second kernel too.
     netlink-vm) run_ipvs_project netlink-vm Netlink.Tests -- -class- '*Fuzz*' ;;
     netlink) run_project netlink Netlink.Tests -- -trait- Kernel=ipvs ;;
+    behaviour-iptables-*) run_project "$part" Behaviour SVCPROXY_MODE=iptables "SVCPROXY_ARGS=--set iptables:flavour=${part##*-}" ;;
     behaviour-*) run_project "$part" Behaviour "SVCPROXY_MODE=${part#behaviour-}" ;;
     *)
       for project in tests/*.Tests/*.Tests.csproj; do

@@ -196,9 +196,9 @@ public sealed partial class ServiceProxy : BackgroundService, IServiceProxyState
         var view = new ViewLoop(
             new NodeView(_options.ForNodeView() with { DefaultHealthCheck = checks.Default }, problems.Report),
             [.. sources.Select(source => source.Name)],
-            changes =>
+            (changes, received) =>
             {
-                loop.Post(changes);
+                loop.Post(changes, received);
                 healthServers.Post(changes);
                 prober!.Post(changes);
             },

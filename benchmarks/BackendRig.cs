@@ -2,21 +2,22 @@ using System.Collections.Immutable;
 using System.Diagnostics;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
-using ProxyFramework.Backends.Nftables;
+using ProxyFramework.Benchmarks.Nftables;
 using ProxyFramework.Core.Sources;
 using ProxyFramework.Core.View;
 using ProxyFramework.Testing;
 
-namespace ProxyFramework.Benchmarks.Nftables;
+namespace ProxyFramework.Benchmarks;
 
-/// <summary>The backend in a network namespace of its own, fed from a node view as the sync loop feeds it.</summary>
-internal sealed class NftablesRig : IAsyncDisposable
+/// <summary>A backend in a network namespace of its own, fed from a node view as the sync loop feeds it.</summary>
+internal sealed class BackendRig : IAsyncDisposable
 {
     private readonly Dictionary<ServicePortKey, ServicePort> _state = [];
-    private readonly NftablesBackend _backend = new();
+    private readonly IBackend _backend;
 
-    private NftablesRig(NetworkNamespace place, NodeView view)
+    private BackendRig(IBackend backend, NetworkNamespace place, NodeView view)
     {
+        _backend = backend;
         Namespace = place;
         View = view;
     }
@@ -25,16 +26,19 @@ internal sealed class NftablesRig : IAsyncDisposable
 
     public NodeView View { get; }
 
-    /// <summary>Starts the backend in a namespace.</summary>
-    public static NftablesRig Start(NetworkNamespace place, NodeView view)
+    /// <summary>Whether the backend runs programs, which are in the namespace of the thread that starts them.</summary>
+    public bool RunsPrograms { get; init; }
+
+    /// <summary>Starts a backend in a namespace.</summary>
+    public static BackendRig Start(IBackend backend, NetworkNamespace place, NodeView view, params (string Name, string Value)[] settings)
     {
-        var rig = new NftablesRig(place, view);
+        var rig = new BackendRig(backend, place, view) { RunsPrograms = backend.Name == "iptables" };
         var context = new BackendContext
         {
             LoggerFactory = NullLoggerFactory.Instance,
             TimeProvider = TimeProvider.System,
             Schedulers = NoSchedulers.Instance,
-            Settings = new ConfigurationBuilder().Build(),
+            Settings = new ConfigurationBuilder().AddInMemoryCollection(settings.ToDictionary(setting => setting.Name, setting => (string?)setting.Value)).Build(),
             ReportDrift = static drift => Console.Error.WriteLine($"unexpected drift: {drift.Description}"),
         };
         place.Run(() => rig._backend.StartAsync(context, CancellationToken.None).AsTask().Wait());
@@ -83,14 +87,14 @@ internal sealed class NftablesRig : IAsyncDisposable
     private TimeSpan Apply(bool isFull, ImmutableArray<ServicePortChange> changes)
     {
         var set = new ServiceChangeSet { IsFull = isFull, Changes = changes, State = _state, Node = View.Node, PreviousNode = View.Node };
+        return RunsPrograms ? Namespace.Run(() => Apply(set)) : Apply(set);
+    }
+
+    private TimeSpan Apply(ServiceChangeSet set)
+    {
         var started = Stopwatch.GetTimestamp();
         var result = _backend.ApplyAsync(set, CancellationToken.None).AsTask().GetAwaiter().GetResult();
         var elapsed = Stopwatch.GetElapsedTime(started);
-        if (!result.Failures.IsEmpty)
-        {
-            throw new InvalidOperationException(result.Failures[0].ToString());
-        }
-
-        return elapsed;
+        return result.Failures.IsEmpty ? elapsed : throw new InvalidOperationException(result.Failures[0].ToString());
     }
 }
