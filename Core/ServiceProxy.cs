@@ -5,6 +5,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using ProxyFramework.Core.Health;
+using ProxyFramework.Core.HealthChecks;
 using ProxyFramework.Core.Localhost;
 using ProxyFramework.Core.Plugins;
 using ProxyFramework.Core.Sources;
@@ -63,6 +64,7 @@ public sealed partial class ServiceProxy : BackgroundService, IServiceProxyState
     {
         var sources = FindSources();
         RequireDefaultScheduler();
+        var checks = FindHealthChecks();
         var selection = _services.GetRequiredService<BackendSelection>();
         var (backend, support) = await selection.SelectAsync(_options.Mode, cancellationToken).ConfigureAwait(false);
         Log.Chosen(_logger, backend.Name, _options.EffectiveNodeName());
@@ -73,7 +75,7 @@ public sealed partial class ServiceProxy : BackgroundService, IServiceProxyState
 
         backend = LocalhostNodePortBackend.Complete(
             backend, support, selection, Configuration, _options.ForSyncLoop(), _time, _loggerFactory);
-        _running = Assemble(backend, sources);
+        _running = Assemble(backend, sources, checks);
         await base.StartAsync(cancellationToken).ConfigureAwait(false);
         await BackendStartedAsync(_running, cancellationToken).ConfigureAwait(false);
     }
@@ -89,6 +91,7 @@ public sealed partial class ServiceProxy : BackgroundService, IServiceProxyState
             running.View.RunAsync(ending.Token),
             FeedAddressesAsync(running.View, ending.Token),
             running.HealthServers.RunAsync(ending.Token),
+            running.Prober.RunAsync(ending.Token),
             .. running.Sources.Select(source => source.RunAsync(ending.Token)),
         ];
         var all = tasks.ToArray();
@@ -116,6 +119,7 @@ public sealed partial class ServiceProxy : BackgroundService, IServiceProxyState
             var began = _time.GetTimestamp();
             await ending.CancelAsync().ConfigureAwait(false);
             await Task.WhenAll(all).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            running.Prober.Dispose();
             await EndBackendAsync(running, _options.ShutdownTimeout - _time.GetElapsedTime(began)).ConfigureAwait(false);
         }
     }
@@ -158,7 +162,19 @@ public sealed partial class ServiceProxy : BackgroundService, IServiceProxyState
             : new ProxyStartException(ProxyExitCode.Usage, catalog.Schedulers.WhyNot(name));
     }
 
-    private Running Assemble(IBackend backend, ImmutableArray<IServiceSource> sources)
+    private HealthCheckCatalog FindHealthChecks()
+    {
+        try
+        {
+            return new HealthCheckCatalog(_services.GetRequiredService<PluginCatalog>().HealthChecks, Configuration);
+        }
+        catch (ArgumentException problem)
+        {
+            throw new ProxyStartException(ProxyExitCode.Usage, problem.Message, problem);
+        }
+    }
+
+    private Running Assemble(IBackend backend, ImmutableArray<IServiceSource> sources, HealthCheckCatalog checks)
     {
         SyncLoop? loop = null;
         var context = new BackendContext
@@ -176,19 +192,22 @@ public sealed partial class ServiceProxy : BackgroundService, IServiceProxyState
 
         var problems = new ProblemLog(_loggerFactory.CreateLogger<ProblemLog>());
         var healthServers = _services.GetRequiredService<HealthCheckNodePortServers>();
+        HealthProber? prober = null;
         var view = new ViewLoop(
-            new NodeView(_options.ForNodeView(), problems.Report),
+            new NodeView(_options.ForNodeView() with { DefaultHealthCheck = checks.Default }, problems.Report),
             [.. sources.Select(source => source.Name)],
             (changes, received) =>
             {
                 loop.Post(changes, received);
                 healthServers.Post(changes);
+                prober!.Post(changes);
             },
             _time,
             _loggerFactory.CreateLogger<ViewLoop>());
+        prober = new HealthProber(checks, view.Feed, _time, _loggerFactory.CreateLogger<HealthProber>());
         var runners = sources.Select((source, index) =>
             new SourceRunner(index, source, view.Feed, problems, _options.ForSyncLoop().ShutdownGrace, _time, _loggerFactory.CreateLogger<SourceRunner>()));
-        return new Running(backend, loop, view, healthServers, [.. runners]);
+        return new Running(backend, loop, view, healthServers, prober, [.. runners]);
     }
 
     /// <summary>
@@ -246,7 +265,12 @@ public sealed partial class ServiceProxy : BackgroundService, IServiceProxyState
 
     /// <summary>The parts of a proxy whose backend has been chosen.</summary>
     private sealed record Running(
-        IBackend Backend, SyncLoop Loop, ViewLoop View, HealthCheckNodePortServers HealthServers, ImmutableArray<SourceRunner> Sources);
+        IBackend Backend,
+        SyncLoop Loop,
+        ViewLoop View,
+        HealthCheckNodePortServers HealthServers,
+        HealthProber Prober,
+        ImmutableArray<SourceRunner> Sources);
 
     private static partial class Log
     {

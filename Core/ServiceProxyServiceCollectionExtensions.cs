@@ -45,6 +45,7 @@ public static class ServiceProxyServiceCollectionExtensions
             new PluginCatalogOptions { Directories = [.. options.PluginDirectories], AllowInsecure = options.AllowInsecurePlugins },
             provider.GetServices<IBackend>(),
             provider.GetServices<IScheduler>(),
+            provider.GetServices<IHealthCheck>(),
             provider.GetRequiredService<ILoggerFactory>(),
             provider.GetRequiredService<TimeProvider>());
     }

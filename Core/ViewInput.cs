@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using ProxyFramework.Core.Sources;
+using ProxyFramework.Core.View;
 
 namespace ProxyFramework.Core;
 
@@ -18,4 +19,7 @@ internal abstract record ViewInput
 
     /// <summary>This machine's addresses.</summary>
     public sealed record Addresses(ImmutableArray<InetAddress> All) : ViewInput;
+
+    /// <summary>What health checks say now of some service ports.</summary>
+    public sealed record Verdicts(ImmutableArray<(ServicePortKey Key, EndpointVerdicts Verdicts)> All) : ViewInput;
 }

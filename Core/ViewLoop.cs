@@ -96,6 +96,13 @@ internal sealed partial class ViewLoop(
                 _hasAddresses = true;
                 view.SetInterfaceAddresses(addresses.All);
                 break;
+            case ViewInput.Verdicts verdicts:
+                foreach (var (key, judged) in verdicts.All)
+                {
+                    view.SetVerdicts(key, judged);
+                }
+
+                break;
             case ViewInput.Events events:
                 _received ??= events.Received;
                 foreach (var change in events.Batch)

@@ -40,7 +40,7 @@ public sealed class MaglevScheduler : ISlotScheduler, IKernelScheduler, IConfigu
     /// <inheritdoc/>
     public IScheduler WithOptions(IReadOnlyDictionary<string, string> options)
     {
-        var read = new SchedulerOptions(options, "port", "table");
+        var read = new OptionReader(options, "port", "table");
         return new MaglevScheduler(read.Flag("port"), read.WholeNumber("table", DefaultTable, 251, 65521));
     }
 

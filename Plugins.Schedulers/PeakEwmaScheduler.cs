@@ -34,7 +34,7 @@ public sealed class PeakEwmaScheduler : IConfigurableScheduler
 
     /// <inheritdoc/>
     public IScheduler WithOptions(IReadOnlyDictionary<string, string> options) =>
-        new PeakEwmaScheduler(_time, _random, new SchedulerOptions(options, "decay").Number("decay", DefaultDecaySeconds, 1, 600));
+        new PeakEwmaScheduler(_time, _random, new OptionReader(options, "decay").Number("decay", DefaultDecaySeconds, 1, 600));
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">There is not one load for each endpoint.</exception>

@@ -37,10 +37,10 @@ public sealed class RingHashScheduler : IConfigurableScheduler
     /// <inheritdoc/>
     public IScheduler WithOptions(IReadOnlyDictionary<string, string> options)
     {
-        var read = new SchedulerOptions(options, "bound", "port", "replicas");
+        var read = new OptionReader(options, "bound", "port", "replicas");
         var part = read.Flag("port") ? HashedPart.Connection : HashedPart.Source;
         var replicas = read.WholeNumber("replicas", DefaultReplicas, 1, 1000);
-        return read.Is("bound", "none")
+        return read.Text("bound") == "none"
             ? new UnboundedRingScheduler(Name, replicas, part)
             : new RingHashScheduler(read.Number("bound", DefaultBound, 1.01, 10), replicas, part);
     }

@@ -32,7 +32,7 @@ public sealed class SourceHashScheduler : ISlotScheduler, IKernelScheduler, ICon
 
     /// <inheritdoc/>
     public IScheduler WithOptions(IReadOnlyDictionary<string, string> options) =>
-        new SourceHashScheduler(new SchedulerOptions(options, "port").Flag("port"));
+        new SourceHashScheduler(new OptionReader(options, "port").Flag("port"));
 
     /// <inheritdoc/>
     public IEndpointPicker CreatePicker(PickerContext context)

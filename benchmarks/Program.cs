@@ -7,7 +7,7 @@ using ProxyFramework.Benchmarks.Scale;
 IBenchmark[] benchmarks =
 [
     new NodeViewBenchmark(), new NodeViewProfile(), new ProxyStart(), new WriteManifests(), new NftablesBenchmark(), new IpvsBenchmark(),
-    new IptablesBenchmark(), new SchedulerBenchmark(),
+    new IptablesBenchmark(), new SchedulerBenchmark(), new HealthCheckBenchmark(),
 ];
 
 if (args.Length > 0 && Array.Find(benchmarks, benchmark => benchmark.Name == args[0]) is { } chosen)

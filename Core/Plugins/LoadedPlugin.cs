@@ -27,11 +27,12 @@ internal sealed class LoadedPlugin : IDisposable
 
     private readonly PluginLoader _loader;
 
-    private LoadedPlugin(PluginLoader loader, ImmutableArray<IBackend> backends, ImmutableArray<IScheduler> schedulers, ImmutableArray<string> problems)
+    private LoadedPlugin(PluginLoader loader, ImmutableArray<object> parts, ImmutableArray<string> problems)
     {
         _loader = loader;
-        Backends = backends;
-        Schedulers = schedulers;
+        Backends = [.. parts.OfType<IBackend>()];
+        Schedulers = [.. parts.OfType<IScheduler>()];
+        HealthChecks = [.. parts.OfType<IHealthCheck>()];
         Problems = problems;
     }
 
@@ -40,6 +41,9 @@ internal sealed class LoadedPlugin : IDisposable
 
     /// <summary>One instance of each scheduler type.</summary>
     public ImmutableArray<IScheduler> Schedulers { get; private set; }
+
+    /// <summary>One instance of each health check type.</summary>
+    public ImmutableArray<IHealthCheck> HealthChecks { get; private set; }
 
     /// <summary>Types that could not be made, and why; the others are usable.</summary>
     public ImmutableArray<string> Problems { get; }
@@ -65,13 +69,13 @@ internal sealed class LoadedPlugin : IDisposable
     {
         Backends = [];
         Schedulers = [];
+        HealthChecks = [];
         _loader.Dispose();
     }
 
     private static LoadedPlugin Construct(PluginLoader loader, IServiceProvider lent, TimeSpan constructionLimit)
     {
-        var backends = ImmutableArray.CreateBuilder<IBackend>();
-        var schedulers = ImmutableArray.CreateBuilder<IScheduler>();
+        var parts = ImmutableArray.CreateBuilder<object>();
         var problems = ImmutableArray.CreateBuilder<string>();
         var assembly = loader.LoadDefaultAssembly();
         problems.AddRange(FindUnloadableTypes(assembly));
@@ -80,7 +84,9 @@ internal sealed class LoadedPlugin : IDisposable
         {
             try
             {
-                Sort(Within(constructionLimit, () => ActivatorUtilities.CreateInstance(lent, type), type), backends, schedulers);
+                var part = Within(constructionLimit, () => ActivatorUtilities.CreateInstance(lent, type), type);
+                RequireName(part);
+                parts.Add(part);
             }
             catch (Exception error)
             {
@@ -92,10 +98,10 @@ internal sealed class LoadedPlugin : IDisposable
         {
             throw new PluginProblemException(problems.Count > 0
                 ? string.Join("; ", problems)
-                : "it has no public, non-abstract class that implements IBackend or IScheduler: it is no plugin");
+                : "it has no public, non-abstract class that implements IBackend, IScheduler or IHealthCheck: it is no plugin");
         }
 
-        return new LoadedPlugin(loader, backends.ToImmutable(), schedulers.ToImmutable(), problems.ToImmutable());
+        return new LoadedPlugin(loader, parts.ToImmutable(), problems.ToImmutable());
     }
 
     /// <summary>The scan passes over types that cannot be loaded; a plugin that lacks some of its own must be told of.</summary>
@@ -116,24 +122,27 @@ internal sealed class LoadedPlugin : IDisposable
     {
         var found = new ServiceCollection();
         found.Scan(scan => scan.FromAssemblies(assembly)
-            .AddClasses(classes => classes.AssignableToAny(typeof(IBackend), typeof(IScheduler)), publicOnly: true)
+            .AddClasses(classes => classes.AssignableToAny(typeof(IBackend), typeof(IScheduler), typeof(IHealthCheck)), publicOnly: true)
             .AsSelf());
         return [.. found.Select(descriptor => descriptor.ServiceType).Where(type => !type.IsGenericTypeDefinition)
             .OrderBy(type => type.FullName, StringComparer.Ordinal)];
     }
 
-    private static void Sort(object instance, ImmutableArray<IBackend>.Builder backends, ImmutableArray<IScheduler>.Builder schedulers)
+    private static void RequireName(object part)
     {
-        if (instance is IBackend backend)
+        if (part is IBackend backend)
         {
             PluginName.RequireBackend(backend.Name);
-            backends.Add(backend);
         }
 
-        if (instance is IScheduler scheduler)
+        if (part is IScheduler scheduler)
         {
             PluginName.Require(scheduler.Name);
-            schedulers.Add(scheduler);
+        }
+
+        if (part is IHealthCheck check)
+        {
+            PluginName.Require(check.Name);
         }
     }
 

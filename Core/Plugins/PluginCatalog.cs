@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 namespace ProxyFramework.Core.Plugins;
 
 /// <summary>
-/// The backends and schedulers that there are: those of the plugins found in folders, and those that the program itself brings.
+/// The backends, schedulers and health checks that there are: those of the plugins found in folders, and those that the program itself brings.
 /// What could not be loaded is listed with the reason, and takes nothing else down with it. Loading is done when this is made.
 /// </summary>
 public sealed partial class PluginCatalog : IDisposable
@@ -17,17 +17,20 @@ public sealed partial class PluginCatalog : IDisposable
     private readonly List<LoadedPlugin> _loaded = [];
     private readonly List<(string Origin, IBackend Backend)> _backends = [];
     private readonly List<(string Origin, IScheduler Scheduler)> _schedulers = [];
+    private readonly List<(string Origin, IHealthCheck Check)> _healthChecks = [];
 
     /// <summary>Searches the folders and loads what is in them.</summary>
     /// <param name="options">Where to search.</param>
     /// <param name="backends">Those that need no plugin.</param>
     /// <param name="schedulers">Those that need no plugin.</param>
+    /// <param name="healthChecks">Those that need no plugin.</param>
     /// <param name="loggerFactory">Lent to plugins, whose constructors may ask for it or for an <see cref="ILogger{T}"/>.</param>
     /// <param name="timeProvider">Lent to plugins likewise.</param>
     public PluginCatalog(
         PluginCatalogOptions options,
         IEnumerable<IBackend> backends,
         IEnumerable<IScheduler> schedulers,
+        IEnumerable<IHealthCheck> healthChecks,
         ILoggerFactory loggerFactory,
         TimeProvider timeProvider)
     {
@@ -37,11 +40,13 @@ public sealed partial class PluginCatalog : IDisposable
         _lent = Lend(loggerFactory, timeProvider);
         _backends.AddRange(backends.Select(backend => (backend.GetType().FullName!, backend)));
         _schedulers.AddRange(schedulers.Select(scheduler => (scheduler.GetType().FullName!, scheduler)));
+        _healthChecks.AddRange(healthChecks.Select(check => (check.GetType().FullName!, check)));
         Plugins = [.. _options.Directories.Distinct(StringComparer.Ordinal).SelectMany(directory => LoadDirectory(directory))];
 
         var conflicts = ImmutableArray.CreateBuilder<NameConflict>();
         Backends = ByName("backend", _backends, static backend => backend.Name, conflicts);
         Schedulers = new SchedulerCatalog(ByName("scheduler", _schedulers, static scheduler => scheduler.Name, conflicts));
+        HealthChecks = ByName("health check", _healthChecks, static check => check.Name, conflicts);
         Conflicts = conflicts.ToImmutable();
         foreach (var conflict in Conflicts)
         {
@@ -64,6 +69,9 @@ public sealed partial class PluginCatalog : IDisposable
     /// <summary>The usable schedulers.</summary>
     public ISchedulerCatalog Schedulers { get; }
 
+    /// <summary>The usable health checks by name.</summary>
+    public IReadOnlyDictionary<string, IHealthCheck> HealthChecks { get; }
+
     /// <summary>Lets the load contexts go. Whatever came out of them must not be in use any more.</summary>
     public void Dispose()
     {
@@ -75,6 +83,7 @@ public sealed partial class PluginCatalog : IDisposable
         _loaded.Clear();
         _backends.Clear();
         _schedulers.Clear();
+        _healthChecks.Clear();
         _lent.Dispose();
     }
 
@@ -168,12 +177,14 @@ public sealed partial class PluginCatalog : IDisposable
         _loaded.Add(plugin);
         _backends.AddRange(plugin.Backends.Select(backend => (folder.AssemblyPath, backend)));
         _schedulers.AddRange(plugin.Schedulers.Select(scheduler => (folder.AssemblyPath, scheduler)));
+        _healthChecks.AddRange(plugin.HealthChecks.Select(check => (folder.AssemblyPath, check)));
         return info with
         {
-            IsLoaded = plugin.Backends.Length + plugin.Schedulers.Length > 0,
+            IsLoaded = plugin.Backends.Length + plugin.Schedulers.Length + plugin.HealthChecks.Length > 0,
             Problems = plugin.Problems,
             Backends = [.. plugin.Backends.Select(backend => backend.Name).Order(StringComparer.Ordinal)],
             Schedulers = [.. plugin.Schedulers.Select(scheduler => scheduler.Name).Order(StringComparer.Ordinal)],
+            HealthChecks = [.. plugin.HealthChecks.Select(check => check.Name).Order(StringComparer.Ordinal)],
         };
     }
 

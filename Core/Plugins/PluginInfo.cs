@@ -20,7 +20,7 @@ public sealed record PluginInfo
     /// <summary>The version of the contract that it was built for; null where it references none.</summary>
     public Version? ContractVersion { get; init; }
 
-    /// <summary>Whether it was loaded and brought at least one backend or scheduler.</summary>
+    /// <summary>Whether it was loaded and brought at least one backend, scheduler or health check.</summary>
     public bool IsLoaded { get; init; }
 
     /// <summary>What is wrong with it and what to do, one message each. A loaded plugin can have some too.</summary>
@@ -31,4 +31,7 @@ public sealed record PluginInfo
 
     /// <summary>The names of the schedulers that it brought, ordered.</summary>
     public ImmutableArray<string> Schedulers { get; init; } = [];
+
+    /// <summary>The names of the health checks that it brought, ordered.</summary>
+    public ImmutableArray<string> HealthChecks { get; init; } = [];
 }

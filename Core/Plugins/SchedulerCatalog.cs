@@ -49,46 +49,23 @@ internal sealed class SchedulerCatalog : ISchedulerCatalog
 
     private Choice Read(string text)
     {
-        var parts = text.Split(';', StringSplitOptions.TrimEntries);
-        if (!_byName.TryGetValue(parts[0], out var scheduler))
+        var name = text.Split(';')[0].Trim();
+        if (!_byName.TryGetValue(name, out var scheduler))
         {
-            return new(null, $"there is no scheduler '{parts[0]}'; loaded are: {string.Join(", ", Names.DefaultIfEmpty("none"))}");
-        }
-
-        var options = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var option in parts.AsSpan(1))
-        {
-            var equals = option.IndexOf('=', StringComparison.Ordinal);
-            var (name, value) = equals < 0 ? (option, "true") : (option[..equals].TrimEnd(), option[(equals + 1)..].TrimStart());
-            if (name.Length == 0)
-            {
-                continue; // a semicolon too many
-            }
-
-            if (!options.TryAdd(name.ToLowerInvariant(), value))
-            {
-                return new(null, $"scheduler '{parts[0]}': the option '{name}' is given twice");
-            }
-        }
-
-        if (options.Count == 0)
-        {
-            return new(scheduler, null);
-        }
-
-        if (scheduler is not IConfigurableScheduler configurable)
-        {
-            return new(null, $"scheduler '{parts[0]}' has no options, but these are given: {string.Join(", ", options.Keys)}");
+            return new(null, $"there is no scheduler '{name}'; loaded are: {string.Join(", ", Names.DefaultIfEmpty("none"))}");
         }
 
         try
         {
-            return new(configurable.WithOptions(options), null);
+            var options = NamedChoice.Parse(text).Options;
+            return options.Count == 0 ? new(scheduler, null)
+                : scheduler is IConfigurableScheduler configurable ? new(configurable.WithOptions(options), null)
+                : new(null, $"scheduler '{name}' has no options, but these are given: {string.Join(", ", options.Keys)}");
         }
         catch (Exception error)
         {
             // A plugin's own mistake is a message about this choice as well: nothing else is to suffer.
-            return new(null, $"scheduler '{parts[0]}': {error.Message}");
+            return new(null, $"scheduler '{name}': {error.Message}");
         }
     }
 

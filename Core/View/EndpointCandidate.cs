@@ -10,8 +10,10 @@ namespace ProxyFramework.Core.View;
 /// <param name="IsLocal">Whether it runs on this node.</param>
 /// <param name="Hints">For whose traffic it is meant; null for everyone's.</param>
 /// <param name="Sequence">Its place among all slices of the service.</param>
+/// <param name="Share">How much of its weight health checks leave it, in percent.</param>
 internal readonly record struct EndpointCandidate(
-    InetAddress Address, ushort Port, ushort Weight, EndpointConditions Conditions, bool IsLocal, TopologyHints? Hints, int Sequence)
+    InetAddress Address, ushort Port, ushort Weight, EndpointConditions Conditions, bool IsLocal, TopologyHints? Hints, int Sequence,
+    int Share = EndpointVerdicts.Full)
 {
     public bool IsReady => (Conditions & EndpointConditions.Ready) != 0;
 

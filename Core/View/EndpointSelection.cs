@@ -13,6 +13,10 @@ internal sealed class EndpointSelection(string nodeName)
     private readonly List<Endpoint> _cluster = [];
     private readonly List<Endpoint> _local = [];
     private readonly List<Endpoint> _draining = [];
+    private readonly List<(InetAddress Address, ushort Port)> _checkable = [];
+    private bool _isPanic;
+    private bool _isLocalPanic;
+    private double _scale;
 
     /// <summary>The endpoints of the Cluster policy; empty where there is none anywhere.</summary>
     public ReadOnlySpan<Endpoint> Cluster => CollectionsMarshal.AsSpan(_cluster);
@@ -23,6 +27,9 @@ internal sealed class EndpointSelection(string nodeName)
     /// <summary>Endpoints that take no new connections but may still have old ones.</summary>
     public ReadOnlySpan<Endpoint> Draining => CollectionsMarshal.AsSpan(_draining);
 
+    /// <summary>Endpoints that a health check may take away: those that Kubernetes calls ready, ordered by address and port.</summary>
+    public ReadOnlySpan<(InetAddress Address, ushort Port)> Checkable => CollectionsMarshal.AsSpan(_checkable);
+
     /// <summary>Chooses among the endpoints of one service port in one family.</summary>
     /// <param name="entry">The Service and its slices.</param>
     /// <param name="port">The port; slices' ports match it by name and protocol.</param>
@@ -30,38 +37,42 @@ internal sealed class EndpointSelection(string nodeName)
     /// <param name="zone">This node's zone; null where it is not known.</param>
     /// <param name="usesCluster">Whether a route uses the Cluster policy; endpoints of other nodes matter only then.</param>
     /// <param name="usesLocal">Whether a route uses the Local policy.</param>
-    public void Choose(ServiceEntry entry, in ServicePortSpec port, IPFamily family, string? zone, bool usesCluster, bool usesLocal)
+    /// <param name="verdicts">What health checks say; null for nothing.</param>
+    public void Choose(
+        ServiceEntry entry, in ServicePortSpec port, IPFamily family, string? zone, bool usesCluster, bool usesLocal, EndpointVerdicts? verdicts)
     {
         Clear();
         Gather(entry, port, family);
         Merge();
 
         var candidates = CollectionsMarshal.AsSpan(_candidates);
+        Judge(candidates, usesCluster, verdicts);
         var (anyReady, anyLocalReady) = (false, false);
         foreach (ref readonly var candidate in candidates)
         {
-            anyReady |= candidate is { IsReady: true, Weight: > 0 };
-            anyLocalReady |= candidate is { IsReady: true, Weight: > 0, IsLocal: true };
+            anyReady |= candidate.IsReady && TakesConnections(candidate, _isPanic);
+            anyLocalReady |= candidate is { IsReady: true, IsLocal: true } && TakesConnections(candidate, _isLocalPanic);
         }
 
         var topology = anyReady ? TopologyOf(candidates, zone) : Topology.None;
         foreach (ref readonly var candidate in candidates)
         {
-            var inCluster = candidate.Weight > 0
+            var inCluster = TakesConnections(candidate, _isPanic)
                 && (anyReady ? candidate.IsReady && IsMeantForThisNode(candidate, topology, zone) : candidate.IsServingAndTerminating);
-            var inLocal = candidate is { Weight: > 0, IsLocal: true }
+            var inLocal = candidate.IsLocal && TakesConnections(candidate, _isLocalPanic)
                 && (anyLocalReady ? candidate.IsReady : candidate.IsServingAndTerminating);
             if (inCluster)
             {
-                _cluster.Add(new Endpoint(candidate.Address, candidate.Port, candidate.Weight, candidate.IsLocal));
+                _cluster.Add(new Endpoint(candidate.Address, candidate.Port, WeightOf(candidate, _isPanic), candidate.IsLocal));
             }
 
             if (inLocal)
             {
-                _local.Add(new Endpoint(candidate.Address, candidate.Port, candidate.Weight, IsLocal: true));
+                _local.Add(new Endpoint(candidate.Address, candidate.Port, WeightOf(candidate, _isLocalPanic), IsLocal: true));
             }
 
-            if (port.Protocol == TransportProtocol.Udp && candidate.IsAlive && (usesCluster || candidate.IsLocal)
+            // A flow to an endpoint that does not answer any more is not worth keeping.
+            if (port.Protocol == TransportProtocol.Udp && candidate is { IsAlive: true, Share: > 0 } && (usesCluster || candidate.IsLocal)
                 && !(inCluster && usesCluster) && !(inLocal && usesLocal))
             {
                 _draining.Add(new Endpoint(candidate.Address, candidate.Port, IsLocal: candidate.IsLocal));
@@ -75,7 +86,56 @@ internal sealed class EndpointSelection(string nodeName)
         _cluster.Clear();
         _local.Clear();
         _draining.Clear();
+        _checkable.Clear();
+        (_isPanic, _isLocalPanic, _scale) = (false, false, 0);
     }
+
+    private static bool TakesConnections(in EndpointCandidate candidate, bool isPanic) => candidate.Weight > 0 && (isPanic || candidate.Share > 0);
+
+    /// <summary>Takes the verdicts, and what more of them there could be.</summary>
+    private void Judge(Span<EndpointCandidate> candidates, bool usesCluster, EndpointVerdicts? verdicts)
+    {
+        var (all, healthy, local, localHealthy, heaviest) = (0, 0, 0, 0, 0);
+        var isRamping = false;
+        foreach (ref var candidate in candidates)
+        {
+            if (candidate is not { IsReady: true, Weight: > 0 })
+            {
+                continue;
+            }
+
+            if (usesCluster || candidate.IsLocal)
+            {
+                _checkable.Add((candidate.Address, candidate.Port));
+            }
+
+            if (verdicts is null)
+            {
+                continue;
+            }
+
+            candidate = candidate with { Share = verdicts.ShareOf(candidate.Address, candidate.Port) };
+            var isHealthy = candidate.Share > 0 ? 1 : 0;
+            all++;
+            healthy += isHealthy;
+            local += candidate.IsLocal ? 1 : 0;
+            localHealthy += candidate.IsLocal ? isHealthy : 0;
+            heaviest = Math.Max(heaviest, candidate.Weight);
+            isRamping |= candidate.Share is > 0 and < EndpointVerdicts.Full;
+        }
+
+        if (verdicts is not null)
+        {
+            _isPanic = verdicts.IsPanic(healthy, all);
+            _isLocalPanic = verdicts.IsPanic(localHealthy, local);
+            _scale = isRamping ? Math.Min(1, ushort.MaxValue / (double)(heaviest * EndpointVerdicts.Full)) : 0;
+        }
+    }
+
+    /// <summary>While some endpoints have a part of their weight, all weights are made larger, so that a part of 1 can be had.</summary>
+    private ushort WeightOf(in EndpointCandidate candidate, bool isPanic) => _scale == 0
+        ? candidate.Weight
+        : (ushort)Math.Max(1, candidate.Weight * (isPanic && candidate.Share == 0 ? EndpointVerdicts.Full : candidate.Share) * _scale);
 
     private void Gather(ServiceEntry entry, in ServicePortSpec port, IPFamily family)
     {
@@ -131,7 +191,7 @@ internal sealed class EndpointSelection(string nodeName)
         bool allForNodes = true, anyForThisNode = false, allForZones = true, anyForThisZone = false;
         foreach (ref readonly var candidate in candidates)
         {
-            if (candidate is not { IsReady: true, Weight: > 0 })
+            if (!candidate.IsReady || !TakesConnections(candidate, _isPanic))
             {
                 continue;
             }

@@ -19,6 +19,8 @@ public sealed class NodeView
     private readonly Dictionary<ServicePortKey, ServicePort> _servicePorts = [];
     private readonly Dictionary<NamespacedName, ServiceHealth> _health = [];
 
+    private readonly CheckedServicePorts _checked = new();
+
     // The services whose result depends on this machine's addresses.
     private readonly HashSet<ServiceEntry> _withSourceRanges = [];
 
@@ -114,6 +116,15 @@ public sealed class NodeView
         }
     }
 
+    /// <summary>Takes what health checks say of the endpoints of a service port; nothing where none is checked any more.</summary>
+    public void SetVerdicts(ServicePortKey key, EndpointVerdicts verdicts)
+    {
+        if (_checked.TryJudge(key, verdicts) && _store.Find(key.Service) is { } entry)
+        {
+            _store.MarkDirty(entry);
+        }
+    }
+
     /// <summary>Computes what the events since the last call changed.</summary>
     /// <returns>The differences; <see cref="NodeViewChanges.IsEmpty"/> where nothing changed for this node.</returns>
     public NodeViewChanges TakeChanges()
@@ -133,7 +144,7 @@ public sealed class NodeView
         }
 
         dirty.Clear();
-        if (node is null && _removed.Count == 0 && _changed.Count == 0 && _healthChanged.Count == 0)
+        if (node is null && _removed.Count == 0 && _changed.Count == 0 && _healthChanged.Count == 0 && _checked.Changes.Count == 0)
         {
             return NodeViewChanges.Empty;
         }
@@ -143,10 +154,12 @@ public sealed class NodeView
             ServicePorts = [.. _removed, .. _changed],
             Node = node,
             HealthCheckNodePorts = [.. _healthChanged],
+            HealthChecks = [.. _checked.Changes],
         };
         _removed.Clear();
         _changed.Clear();
         _healthChanged.Clear();
+        _checked.Changes.Clear();
         return changes;
     }
 
@@ -273,10 +286,11 @@ public sealed class NodeView
         entry.IsDirty = false;
         _results.Clear();
         _found.Clear();
-        _computation.Compute(entry, _servicePorts, _results, _found);
+        _computation.Compute(entry, _servicePorts, _results, _checked, _found);
         _problems.Set(ReportedProblems.Aspect.Conflicts, entry.Name, _found);
         Publish(entry);
         PublishHealth(entry);
+        _checked.Publish(entry);
         entry.TriggerTicks = 0;
         if (entry.IsEmpty)
         {

@@ -17,6 +17,9 @@ public sealed class NodeViewChanges
     /// <summary>The <c>healthCheckNodePort</c> answers that changed; each service once.</summary>
     public ImmutableArray<ServiceHealthChange> HealthCheckNodePorts { get; init; } = [];
 
+    /// <summary>The service ports of which other endpoints are to be checked, or in another way; each once.</summary>
+    public ImmutableArray<CheckedEndpointsChange> HealthChecks { get; init; } = [];
+
     /// <summary>Whether nothing is different.</summary>
-    public bool IsEmpty => ServicePorts.IsEmpty && Node is null && HealthCheckNodePorts.IsEmpty;
+    public bool IsEmpty => ServicePorts.IsEmpty && Node is null && HealthCheckNodePorts.IsEmpty && HealthChecks.IsEmpty;
 }

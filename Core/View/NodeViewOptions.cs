@@ -31,4 +31,7 @@ public sealed record NodeViewOptions
 
     /// <summary>Only Services whose label <c>service.kubernetes.io/service-proxy-name</c> has this value are proxied; null for those without it.</summary>
     public string? ServiceProxyName { get; init; }
+
+    /// <summary>The health check of Services that ask for none; null for none.</summary>
+    public string? DefaultHealthCheck { get; init; }
 }

@@ -9,6 +9,7 @@ internal sealed class ServiceAnnotations
 {
     private const string SchedulerName = "scheduler";
     private const string WeightsName = "weights";
+    private const string HealthCheckName = "health-check";
 
     private ServiceAnnotations()
     {
@@ -23,6 +24,9 @@ internal sealed class ServiceAnnotations
     /// <summary>The weights given; null where every endpoint weighs the same.</summary>
     public EndpointWeights? Weights { get; private init; }
 
+    /// <summary>The health check asked for; null for the operator's default.</summary>
+    public string? HealthCheck { get; private init; }
+
     /// <summary>The rest, for the backend.</summary>
     public IReadOnlyDictionary<string, string> Options { get; private init; } = FrozenDictionary<string, string>.Empty;
 
@@ -35,6 +39,7 @@ internal sealed class ServiceAnnotations
         }
 
         string? scheduler = null;
+        string? healthCheck = null;
         EndpointWeights? weights = null;
         Dictionary<string, string>? options = null;
         foreach (var (name, value) in service.Annotations)
@@ -53,12 +58,18 @@ internal sealed class ServiceAnnotations
                 case WeightsName:
                     weights = EndpointWeights.Read(value, Refuse);
                     break;
+                case HealthCheckName when string.IsNullOrWhiteSpace(value):
+                    Refuse("is empty; give a health check's name, none, or leave the annotation out for the default");
+                    break;
+                case HealthCheckName:
+                    healthCheck = value.Trim();
+                    break;
                 default:
                     (options ??= [])[name] = value;
                     break;
             }
         }
 
-        return new ServiceAnnotations { Scheduler = scheduler, Weights = weights, Options = options ?? None.Options };
+        return new ServiceAnnotations { Scheduler = scheduler, Weights = weights, HealthCheck = healthCheck, Options = options ?? None.Options };
     }
 }

@@ -25,6 +25,9 @@ internal sealed class ServiceEntry(NamespacedName name)
     /// <summary>The service ports that are published.</summary>
     public ServicePort[] Published { get; set; } = [];
 
+    /// <summary>The service ports of which something is checked.</summary>
+    public ServicePortKey[] Checked { get; set; } = [];
+
     /// <summary>The newest trigger time of slices that changed since the last computation, in UTC ticks; 0 for none.</summary>
     public long TriggerTicks { get; set; }
 

@@ -11,6 +11,8 @@ namespace ProxyFramework.Core.View;
 /// </summary>
 internal sealed class ServicePortComputation(NodeViewOptions options, FrontendClaims claims)
 {
+    private const string NoHealthCheck = "none";
+
     private readonly EndpointSelection _selection = new(options.NodeName);
     private readonly List<ServiceFrontend> _wanted = [];
     private readonly List<Frontend> _frontends = [];
@@ -26,9 +28,14 @@ internal sealed class ServicePortComputation(NodeViewOptions options, FrontendCl
     /// <param name="entry">The Service; its frontends have been claimed.</param>
     /// <param name="published">The service ports that there were.</param>
     /// <param name="results">Takes the service ports.</param>
+    /// <param name="health">What health checks say; takes what is to be checked.</param>
     /// <param name="conflicts">Takes a problem for each frontend that another service port has.</param>
     public void Compute(
-        ServiceEntry entry, Dictionary<ServicePortKey, ServicePort> published, List<ServicePort> results, List<ObjectProblem> conflicts)
+        ServiceEntry entry,
+        Dictionary<ServicePortKey, ServicePort> published,
+        List<ServicePort> results,
+        CheckedServicePorts health,
+        List<ObjectProblem> conflicts)
     {
         if (entry.Service is not { } service)
         {
@@ -52,7 +59,11 @@ internal sealed class ServicePortComputation(NodeViewOptions options, FrontendCl
             {
                 var port = service.Ports[portIndex];
                 var key = new ServicePortKey(entry.Name, port.Name, port.Protocol, family);
-                results.Add(Compute(entry, service, port, key, published.GetValueOrDefault(key)));
+                results.Add(Compute(entry, service, port, key, published.GetValueOrDefault(key), health.VerdictsOf(key)));
+                if ((entry.Annotations.HealthCheck ?? options.DefaultHealthCheck) is { } check and not NoHealthCheck && !_selection.Checkable.IsEmpty)
+                {
+                    health.Wanted.Add((key, new CheckedEndpoints(check, [.. _selection.Checkable])));
+                }
             }
         }
     }
@@ -71,7 +82,8 @@ internal sealed class ServicePortComputation(NodeViewOptions options, FrontendCl
         return new ServiceHealth(entry.Name, service.HealthCheckNodePort, count);
     }
 
-    private ServicePort Compute(ServiceEntry entry, Service service, in ServicePortSpec port, ServicePortKey key, ServicePort? before)
+    private ServicePort Compute(
+        ServiceEntry entry, Service service, in ServicePortSpec port, ServicePortKey key, ServicePort? before, EndpointVerdicts? verdicts)
     {
         bool usesCluster = false, usesLocal = false;
         foreach (ref readonly var frontend in CollectionsMarshal.AsSpan(_frontends))
@@ -81,7 +93,7 @@ internal sealed class ServicePortComputation(NodeViewOptions options, FrontendCl
             usesLocal |= routes.Use(TrafficPolicy.Local);
         }
 
-        _selection.Choose(entry, port, key.Family, Facts.Zone, usesCluster, usesLocal);
+        _selection.Choose(entry, port, key.Family, Facts.Zone, usesCluster, usesLocal, verdicts);
         var nothing = _selection.Cluster.IsEmpty ? EndpointGroup.Reject : EndpointGroup.Drop;
         var cluster = usesCluster ? Group(_selection.Cluster, EndpointGroup.Reject, before?.Cluster) : null;
         var local = usesLocal ? Group(_selection.Local, nothing, before?.Local) : cluster!;

@@ -21,6 +21,9 @@ internal sealed class ServiceStore
     /// <summary>How many things of each kind are held; 0 when every object is gone.</summary>
     public (int Entries, int Slices, int Strings, int Hints) Held => (_entries.Count, _slices.Count, _strings.Count, _hints.Count);
 
+    /// <summary>What is held for a Service; null for nothing.</summary>
+    public ServiceEntry? Find(NamespacedName name) => _entries.GetValueOrDefault(name);
+
     public void MarkDirty(ServiceEntry entry)
     {
         if (!entry.IsDirty)

@@ -18,7 +18,7 @@ internal sealed record PluginReport(string Contract, ImmutableArray<PluginReport
     /// <summary>Loads the plugins, and asks each backend whether this node can run it.</summary>
     public static async Task<PluginReport> CreateAsync(PluginCatalogOptions options, ILoggerFactory loggers, CancellationToken cancellation)
     {
-        using var catalog = new PluginCatalog(options, [], [], loggers, TimeProvider.System);
+        using var catalog = new PluginCatalog(options, [], [], [], loggers, TimeProvider.System);
         var support = new Dictionary<string, BackendSupport>(StringComparer.Ordinal);
         foreach (var (name, backend) in catalog.Backends)
         {
@@ -44,7 +44,8 @@ internal sealed record PluginReport(string Contract, ImmutableArray<PluginReport
         [.. info.Backends.Select(name => support.TryGetValue(name, out var answer)
             ? new Backend(name, answer.IsSupported, answer.Missing.IsDefault ? [] : answer.Missing, answer.Limits.IsDefault ? [] : answer.Limits, answer.Preference)
             : new Backend(name, false, ["a name of its own: it is claimed more than once"], [], 0))],
-        info.Schedulers);
+        info.Schedulers,
+        info.HealthChecks);
 
     private static string? Text(Version? version) => version?.ToString(2);
 
@@ -57,7 +58,8 @@ internal sealed record PluginReport(string Contract, ImmutableArray<PluginReport
         bool Loaded,
         ImmutableArray<string> Problems,
         ImmutableArray<Backend> Backends,
-        ImmutableArray<string> Schedulers);
+        ImmutableArray<string> Schedulers,
+        ImmutableArray<string> HealthChecks);
 
     /// <summary>One backend and what it says of this node.</summary>
     public sealed record Backend(string Name, bool Supported, ImmutableArray<string> Missing, ImmutableArray<string> Limits, int Preference);

@@ -77,6 +77,12 @@ internal static class PluginTable
                 problems = [];
             }
 
+            foreach (var check in plugin.HealthChecks)
+            {
+                yield return (Row(plugin, check, "health check", "-"), problems);
+                problems = [];
+            }
+
             if (!plugin.Loaded)
             {
                 yield return (Row(plugin, plugin.Name, "plugin", "refused"), problems);

@@ -17,6 +17,7 @@ public sealed class IdentityServer : IAsyncDisposable
     private readonly List<Socket> _sockets = [];
     private readonly List<Task> _loops = [];
     private int _requests;
+    private volatile bool _isHung;
 
     public IdentityServer(string name)
     {
@@ -25,6 +26,13 @@ public sealed class IdentityServer : IAsyncDisposable
 
     /// <summary>How many requests and datagrams were answered.</summary>
     public int Requests => Volatile.Read(ref _requests);
+
+    /// <summary>Whether it accepts connections and datagrams, and answers none of them.</summary>
+    public bool IsHung
+    {
+        get => _isHung;
+        set => _isHung = value;
+    }
 
     /// <summary>Listens on TCP and UDP. To be called inside the server's namespace.</summary>
     public void Listen(IPAddress address, int port)
@@ -82,6 +90,11 @@ public sealed class IdentityServer : IAsyncDisposable
             try
             {
                 var received = await socket.ReceiveFromAsync(buffer, any, _stop.Token);
+                if (_isHung)
+                {
+                    continue;
+                }
+
                 Interlocked.Increment(ref _requests);
                 var line = $"{_name} {socket.LocalEndPoint} {received.RemoteEndPoint}\n";
                 await socket.SendToAsync(Encoding.ASCII.GetBytes(line), received.RemoteEndPoint, _stop.Token);
@@ -139,6 +152,11 @@ public sealed class IdentityServer : IAsyncDisposable
 
                         held += received;
                         continue;
+                    }
+
+                    while (_isHung)
+                    {
+                        await Task.Delay(10, _stop.Token);
                     }
 
                     var request = Encoding.ASCII.GetString(buffer, 0, end);

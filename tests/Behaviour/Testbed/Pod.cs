@@ -33,5 +33,12 @@ public sealed class Pod : Place, IAsyncDisposable
     /// <summary>How many requests and datagrams its servers have answered.</summary>
     public int Requests => _server.Requests;
 
+    /// <summary>Whether its servers accept connections and datagrams, and answer none of them.</summary>
+    public bool IsHung
+    {
+        get => _server.IsHung;
+        set => _server.IsHung = value;
+    }
+
     public ValueTask DisposeAsync() => _server.DisposeAsync();
 }

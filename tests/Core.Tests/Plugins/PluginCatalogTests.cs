@@ -133,7 +133,7 @@ public sealed class PluginCatalogTests : IDisposable
     public void A_plugins_folder_that_is_not_there_is_a_problem_of_its_own()
     {
         using var catalog = new PluginCatalog(
-            new PluginCatalogOptions { Directories = ["/nonexistent/plugins"] }, [], [],
+            new PluginCatalogOptions { Directories = ["/nonexistent/plugins"] }, [], [], [],
             Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance, TimeProvider.System);
         Assert.Contains("/nonexistent/plugins", Assert.Single(catalog.DirectoryProblems), StringComparison.Ordinal);
     }

@@ -69,6 +69,7 @@ internal sealed class PluginFolders : IDisposable
         },
         backends,
         [],
+        [],
         NullLoggerFactory.Instance,
         TimeProvider.System);
 

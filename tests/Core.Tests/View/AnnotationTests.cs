@@ -7,12 +7,12 @@ namespace ProxyFramework.Core.Tests.View;
 public sealed class AnnotationTests
 {
     [Fact]
-    public void The_scheduler_is_consumed_and_the_rest_goes_to_the_backend()
+    public void Scheduler_weights_and_health_check_are_consumed_and_the_rest_goes_to_the_backend()
     {
-        var port = WithAnnotations(new Scene(), ("health-check", "tcp"), ("retries", "2"), ("scheduler", "lc"), ("weights", "{}")).Port("web");
+        var port = WithAnnotations(new Scene(), ("colour", "blue"), ("health-check", "tcp"), ("retries", "2"), ("scheduler", "lc"), ("weights", "{}")).Port("web");
         Assert.Equal("lc", port.Scheduler);
         Assert.Equal(
-            ["health-check=tcp", "retries=2"],
+            ["colour=blue", "retries=2"],
             port.Options.Select(option => $"{option.Key}={option.Value}").Order(StringComparer.Ordinal));
     }
 
