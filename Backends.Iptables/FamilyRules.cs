@@ -9,7 +9,7 @@ namespace ProxyFramework.Backends.Iptables;
 /// What is in force in one IP family, and how it gets from there to what is wanted. What is there is read only when it is adopted;
 /// after that, what was written is known.
 /// </summary>
-internal sealed class FamilyRules(IPFamily family, Programs.Iptables programs, IptablesSettings settings, SlotTables slots)
+internal sealed class FamilyRules(IPFamily family, Programs.Iptables programs, IptablesSettings settings, SlotTables slots, bool hasDefaultScheduler = false)
 {
     /// <summary>The most calls for one change set: where more than a few service ports are refused one by one, the reason is elsewhere.</summary>
     private const int MaxCalls = 64;
@@ -17,10 +17,11 @@ internal sealed class FamilyRules(IPFamily family, Programs.Iptables programs, I
     private static readonly RuleTable[] Tables = [RuleTable.Nat, RuleTable.Filter];
 
     private readonly Dictionary<ServicePortKey, ServicePort> _inForce = [];
-    private Dictionary<ChainId, string> _written = [];
+    private Dictionary<ChainId, IReadOnlyList<Rule>> _written = [];
     private ImmutableArray<(ChainId Chain, string Rule)> _missingJumps = [];
     private ImmutableArray<(ChainId Chain, string Rule)> _staleJumps = [];
     private Ruleset? _rules;
+    private bool? _canHash;
     private int _calls;
 
     public IPFamily Family => family;
@@ -37,8 +38,8 @@ internal sealed class FamilyRules(IPFamily family, Programs.Iptables programs, I
     /// <summary>How many times it refused.</summary>
     public long Refusals { get; private set; }
 
-    /// <summary>Whether a service port asks for a choice by hash.</summary>
-    public bool WantsHash(ServicePortKey key) => _rules?.WantsHash(key) == true;
+    /// <summary>What a service port's choice of endpoints is instead of its scheduler's; null where it is that.</summary>
+    public string? NoticeFor(ServicePortKey key) => _rules?.NoticeFor(key);
 
     /// <summary>Compares what is there with what is wanted, and writes the difference.</summary>
     /// <returns>The UDP frontends that were there and are nobody's now.</returns>
@@ -50,17 +51,29 @@ internal sealed class FamilyRules(IPFamily family, Programs.Iptables programs, I
 
         // One of each of ours; what else leads to our chains is kube-proxy's, or a second one.
         _staleJumps = [.. saved.Jumps.Where(static jump => !NodeRules.Jumps.Contains(jump)), .. saved.Jumps.GroupBy(static jump => jump).SelectMany(static same => same.Skip(1))];
-        _rules = new Ruleset(family, node, settings, slots);
+        _rules = new Ruleset(family, node, settings, slots, CanHash);
         _rules.Touched.UnionWith(_written.Keys);
         _inForce.Clear();
-        Apply(wanted.Select(static service => new ServicePortChange(null, service)), report, cancellationToken);
-        return [.. saved.UdpFrontends(family).Where(frontend => !_rules.Has(frontend))];
+        var services = wanted as IReadOnlyCollection<ServicePort> ?? [.. wanted];
+        if (hasDefaultScheduler || services.Any(static service => service.Scheduler is not null))
+        {
+            // Asked now: once the program is at work, it has the lock.
+            CanHash();
+        }
+
+        using var feed = new RestoreFeed(() => programs.BeginRestore(cancellationToken));
+        var contents = new Dictionary<ChainId, IReadOnlyList<Rule>?>();
+        AddEarly(_rules.MasqueradeChains, feed, contents);
+        var pending = Put(services.Select(static service => new ServicePortChange(null, service)), report, key => AddEarly(_rules.ChainsOf(key), feed, contents));
+        _calls = 0;
+        Write(pending, report, feed, contents, cancellationToken);
+        return saved.UdpFrontends(family) is { Count: > 0 } former ? [.. former.Except(_rules.Frontends())] : [];
     }
 
     /// <summary>Changes the node: what is written is known, and what of it differs is written anew.</summary>
     public void ChangeNode(NodeState node)
     {
-        var rules = new Ruleset(family, node, settings, slots);
+        var rules = new Ruleset(family, node, settings, slots, CanHash);
         foreach (var service in _inForce.Values)
         {
             rules.Put(service.Key, service);
@@ -74,21 +87,7 @@ internal sealed class FamilyRules(IPFamily family, Programs.Iptables programs, I
     /// <exception cref="BackendException">iptables-restore failed for a reason that is no service port's.</exception>
     public void Apply(IEnumerable<ServicePortChange> changes, ChangeReport report, CancellationToken cancellationToken)
     {
-        var pending = new Dictionary<ServicePortKey, ServicePortChange>();
-        foreach (var change in changes)
-        {
-            try
-            {
-                _rules!.Put(change.Key, change.After);
-                pending[change.Key] = change;
-            }
-            catch (Exception error) when (error is not OutOfMemoryException)
-            {
-                // A scheduler is a plugin.
-                report.Failed(change.Key, $"scheduler '{change.After?.Scheduler}': {error.Message}");
-            }
-        }
-
+        var pending = Put(changes, report);
         _calls = 0;
         Write(pending, report, cancellationToken);
     }
@@ -111,18 +110,17 @@ internal sealed class FamilyRules(IPFamily family, Programs.Iptables programs, I
     public static void Clean(Programs.Iptables programs)
     {
         var saved = SavedRules.Parse(programs.Save());
-        var feed = new RestoreFeed();
+        using var feed = new RestoreFeed(() => programs.BeginRestore(default));
         foreach (var table in Tables)
         {
-            feed.Add(
+            feed.Finish(
                 table,
-                [],
                 [.. saved.Chains.Keys.Where(chain => chain.Table == table).Select(static chain => chain.Name)],
                 [],
                 [.. saved.Jumps.Where(jump => jump.Chain.Table == table).Select(static jump => (jump.Chain.Name, jump.Rule))]);
         }
 
-        if (!feed.IsEmpty && programs.Restore(feed.Text, default) is { ExitCode: not 0 } result)
+        if (feed.End() is { ExitCode: not 0 } result)
         {
             throw new BackendException($"iptables-restore: {result.Error.Trim()}");
         }
@@ -137,70 +135,103 @@ internal sealed class FamilyRules(IPFamily family, Programs.Iptables programs, I
         }
     }
 
+    /// <summary>Whether the kernel has xt_cluster. Only trying tells: it may be a module that is loaded with its first rule.</summary>
+    private bool CanHash() => _canHash ??= programs.Accepts("-m cluster --cluster-total-nodes 2 --cluster-local-nodemask 1 -j RETURN");
+
+    /// <summary>Puts changes into the rules as they should be.</summary>
+    /// <returns>Those that could be.</returns>
+    private Dictionary<ServicePortKey, ServicePortChange> Put(IEnumerable<ServicePortChange> changes, ChangeReport report, Action<ServicePortKey>? put = null)
+    {
+        var pending = new Dictionary<ServicePortKey, ServicePortChange>();
+        foreach (var change in changes)
+        {
+            try
+            {
+                _rules!.Put(change.Key, change.After);
+                pending[change.Key] = change;
+            }
+            catch (Exception error) when (error is not OutOfMemoryException)
+            {
+                // A scheduler is a plugin.
+                report.Failed(change.Key, $"scheduler '{change.After?.Scheduler}': {error.Message}");
+                continue;
+            }
+
+            put?.Invoke(change.Key);
+        }
+
+        return pending;
+    }
+
     private void Write(Dictionary<ServicePortKey, ServicePortChange> pending, ChangeReport report, CancellationToken cancellationToken)
     {
-        while (true)
+        using var feed = new RestoreFeed(() => programs.BeginRestore(cancellationToken));
+        Write(pending, report, feed, [], cancellationToken);
+    }
+
+    private void Write(
+        Dictionary<ServicePortKey, ServicePortChange> pending,
+        ChangeReport report,
+        RestoreFeed feed,
+        Dictionary<ChainId, IReadOnlyList<Rule>?> contents,
+        CancellationToken cancellationToken)
+    {
+        AddRest(feed, contents);
+        var result = feed.End();
+        Restores += feed.Lines == 0 ? 0 : 1;
+        Lines += feed.Lines;
+        if (result.ExitCode == 0)
         {
-            var (feed, contents) = Feed();
-            var result = default(ProgramResult);
-            if (!feed.IsEmpty)
-            {
-                Restores++;
-                Lines += feed.Lines;
-                result = programs.Restore(feed.Text, cancellationToken);
-            }
-
-            if (result.ExitCode == 0)
-            {
-                Written(contents, pending, report);
-                return;
-            }
-
-            Refusals++;
-            var reason = string.Join(" ", result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(static line => !line.StartsWith('#') && !line.StartsWith("Try ", StringComparison.Ordinal)));
-
-            // 4 is a resource problem: the lock, or memory (xtables.h).
-            if (++_calls >= MaxCalls || result.ExitCode == 4 || pending.Count == 0)
-            {
-                throw new BackendException($"iptables-restore ({programs.Flavour}, {family}): {reason}");
-            }
-
-            if (feed.Blame(result.Error) is { } blamed && pending.Remove(blamed))
-            {
-                Undo(blamed);
-                report.Failed(blamed, reason);
-            }
-            else if (pending.Count == 1)
-            {
-                var only = pending.Keys.First();
-                pending.Clear();
-                Undo(only);
-                report.Failed(only, reason);
-            }
-            else
-            {
-                // It does not say where: one half, then the other.
-                var second = pending.Skip(pending.Count / 2).ToDictionary();
-                foreach (var key in second.Keys)
-                {
-                    pending.Remove(key);
-                    Undo(key);
-                }
-
-                Write(pending, report, cancellationToken);
-                foreach (var change in second.Values)
-                {
-                    _rules!.Put(change.Key, change.After);
-                }
-
-                pending = second;
-            }
+            Written(contents, pending, report);
+            return;
         }
+
+        Refusals++;
+        var reason = string.Join(" ", result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(static line => !line.StartsWith('#') && !line.StartsWith("Try ", StringComparison.Ordinal)));
+
+        // 4 is a resource problem: the lock, or memory (xtables.h).
+        if (++_calls >= MaxCalls || result.ExitCode == 4 || pending.Count == 0)
+        {
+            throw new BackendException($"iptables-restore ({programs.Flavour}, {family}): {reason}");
+        }
+
+        if (feed.Blame(result.Error) is { } blamed && pending.Remove(blamed))
+        {
+            Undo(blamed);
+            report.Failed(blamed, reason);
+        }
+        else if (pending.Count == 1)
+        {
+            var only = pending.Keys.First();
+            pending.Clear();
+            Undo(only);
+            report.Failed(only, reason);
+        }
+        else
+        {
+            // It does not say where: one half, then the other.
+            var second = pending.Skip(pending.Count / 2).ToDictionary();
+            foreach (var key in second.Keys)
+            {
+                pending.Remove(key);
+                Undo(key);
+            }
+
+            Write(pending, report, cancellationToken);
+            foreach (var change in second.Values)
+            {
+                _rules!.Put(change.Key, change.After);
+            }
+
+            pending = second;
+        }
+
+        Write(pending, report, cancellationToken);
     }
 
     private void Undo(ServicePortKey key) => _rules!.Put(key, _inForce.GetValueOrDefault(key));
 
-    private void Written(Dictionary<ChainId, string?> contents, Dictionary<ServicePortKey, ServicePortChange> pending, ChangeReport report)
+    private void Written(Dictionary<ChainId, IReadOnlyList<Rule>?> contents, Dictionary<ServicePortKey, ServicePortChange> pending, ChangeReport report)
     {
         foreach (var (chain, content) in contents)
         {
@@ -231,25 +262,39 @@ internal sealed class FamilyRules(IPFamily family, Programs.Iptables programs, I
         }
     }
 
-    /// <summary>What has to be written, and what the chains concerned then hold.</summary>
-    private (RestoreFeed Feed, Dictionary<ChainId, string?> Contents) Feed()
+    /// <summary>Chains of the nat table that nothing leads to yet, while others are being made.</summary>
+    private void AddEarly(IEnumerable<ChainId> chains, RestoreFeed feed, Dictionary<ChainId, IReadOnlyList<Rule>?> contents)
     {
-        var feed = new RestoreFeed();
-        var contents = new Dictionary<ChainId, string?>();
+        var write = new List<(string, IReadOnlyList<Rule>)>();
+        foreach (var chain in chains)
+        {
+            var rules = _rules!.Rules(chain)!;
+            if (!IsWritten(chain, rules))
+            {
+                contents[chain] = rules;
+                write.Add((chain.Name, rules));
+            }
+        }
+
+        feed.Write(RuleTable.Nat, write);
+    }
+
+    /// <summary>All that has to be written and is not in the feed already.</summary>
+    private void AddRest(RestoreFeed feed, Dictionary<ChainId, IReadOnlyList<Rule>?> contents)
+    {
         foreach (var table in Tables)
         {
             var write = new List<(string, IReadOnlyList<Rule>)>();
             var delete = new List<string>();
-            foreach (var chain in _rules!.Touched.Where(chain => chain.Table == table))
+            foreach (var chain in _rules!.Touched.Where(chain => chain.Table == table && !contents.ContainsKey(chain)))
             {
                 var rules = _rules.Rules(chain);
-                var content = rules is null ? null : string.Join('\n', rules.Select(static rule => rule.Text));
-                if (content == _written.GetValueOrDefault(chain))
+                if (IsWritten(chain, rules))
                 {
                     continue;
                 }
 
-                contents[chain] = content;
+                contents[chain] = rules;
                 if (rules is null)
                 {
                     delete.Add(chain.Name);
@@ -260,12 +305,32 @@ internal sealed class FamilyRules(IPFamily family, Programs.Iptables programs, I
                 }
             }
 
-            feed.Add(
-                table, write, delete,
+            feed.Write(table, write);
+            feed.Finish(
+                table, delete,
                 [.. _missingJumps.Where(jump => jump.Chain.Table == table).Select(static jump => (jump.Chain.Name, jump.Rule))],
                 [.. _staleJumps.Where(jump => jump.Chain.Table == table).Select(static jump => (jump.Chain.Name, jump.Rule))]);
         }
+    }
 
-        return (feed, contents);
+    private bool IsWritten(ChainId chain, IReadOnlyList<Rule>? rules) =>
+        _written.TryGetValue(chain, out var written) ? rules is not null && AreSame(rules, written) : rules is null;
+
+    private static bool AreSame(IReadOnlyList<Rule> rules, IReadOnlyList<Rule> others)
+    {
+        if (rules.Count != others.Count)
+        {
+            return false;
+        }
+
+        for (var i = 0; i < rules.Count; i++)
+        {
+            if (rules[i].Text != others[i].Text)
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 }

@@ -67,7 +67,7 @@ public sealed partial class IptablesBackend : IBackend
         }
 
         _families = [.. Enum.GetValues<IPFamily>().Select(family =>
-            new FamilyRules(family, new Programs.Iptables(family, flavour, settings.WaitSeconds), settings, _slots))];
+            new FamilyRules(family, new Programs.Iptables(family, flavour, settings.WaitSeconds), settings, _slots, context.DefaultScheduler is not null))];
         _metrics = new IptablesMetrics(
             () => _families.Sum(static family => family.Restores), () => _families.Sum(static family => family.Lines), () => _families.Sum(static family => family.Refusals));
         _canary = new Canary(context.TimeProvider, TimeSpan.FromSeconds(settings.CanarySeconds), () => Look(context));
@@ -158,9 +158,9 @@ public sealed partial class IptablesBackend : IBackend
         {
             report.Notice(service.Key, notice);
         }
-        else if (_families.Any(family => family.Family == service.Family && family.WantsHash(service.Key)))
+        else if (_families.Single(family => family.Family == service.Family).NoticeFor(service.Key) is { } replaced)
         {
-            report.Notice(service.Key, "the scheduler chooses by a hash, which iptables cannot; the choice is random, with its weights");
+            report.Notice(service.Key, replaced);
         }
 
         if (service.AffinityTimeoutSeconds > 0 && ReadRecentLimit() is { } limit and < 10_000)
