@@ -9,12 +9,12 @@ namespace ProxyFramework.Backends.Iptables;
 /// What is in force in one IP family, and how it gets from there to what is wanted. What is there is read only when it is adopted;
 /// after that, what was written is known.
 /// </summary>
-internal sealed class FamilyRules(IPFamily family, Programs.Iptables programs, IptablesSettings settings, SlotTables slots, bool hasDefaultScheduler = false)
+internal sealed class FamilyRules(IPFamily family, Programs.Iptables programs, IptablesSettings settings, SlotTables slots, TableStamp stamp, bool hasDefaultScheduler = false) : IDisposable
 {
     /// <summary>The most calls for one change set: where more than a few service ports are refused one by one, the reason is elsewhere.</summary>
     private const int MaxCalls = 64;
 
-    private static readonly RuleTable[] Tables = [RuleTable.Nat, RuleTable.Filter];
+    private static readonly RuleTable[] Tables = Enum.GetValues<RuleTable>();
 
     private readonly Dictionary<ServicePortKey, ServicePort> _inForce = [];
     private Dictionary<ChainId, IReadOnlyList<Rule>> _written = [];
@@ -22,6 +22,7 @@ internal sealed class FamilyRules(IPFamily family, Programs.Iptables programs, I
     private ImmutableArray<(ChainId Chain, string Rule)> _staleJumps = [];
     private Ruleset? _rules;
     private bool? _canHash;
+    private UInt128 _stamp;
     private int _calls;
 
     public IPFamily Family => family;
@@ -92,32 +93,54 @@ internal sealed class FamilyRules(IPFamily family, Programs.Iptables programs, I
         Write(pending, report, cancellationToken);
     }
 
-    /// <summary>The first of our jumps that is gone; null where all are there.</summary>
-    public string? FindMissingJump()
+    /// <summary>What others have changed since this wrote last; null where nothing. Reads the rules only where someone changed any.</summary>
+    public string? FindDrift()
     {
-        foreach (var (chain, rule) in NodeRules.Jumps.Where(static jump => jump.Base.Name is "PREROUTING" or "INPUT"))
+        var now = stamp.Read();
+        if (now == _stamp)
         {
-            if (!programs.Has(chain, rule))
+            return null;
+        }
+
+        var saved = SavedRules.Parse(programs.Save());
+        var missing = NodeRules.Jumps.FirstOrDefault(jump => !saved.Jumps.Contains(jump));
+        if (missing.Rule is not null)
+        {
+            return $"a rule of {Programs.Iptables.TableName(missing.Base.Table)} {missing.Base.Name} is gone ({family})";
+        }
+
+        foreach (var (chain, rules) in _written)
+        {
+            if (!saved.Chains.TryGetValue(chain, out var found) || !AreSame(rules, found))
             {
-                return $"the rule of {Programs.Iptables.TableName(chain.Table)} {chain.Name} that leads to {ChainNames.Services} ({family})";
+                return $"{Programs.Iptables.TableName(chain.Table)} {chain.Name} is {(found is null ? "gone" : "another")} ({family})";
             }
         }
 
+        _stamp = now;
         return null;
     }
 
-    /// <summary>Removes our chains and what leads to them, of these programs' flavour.</summary>
+    /// <inheritdoc/>
+    public void Dispose() => stamp.Dispose();
+
+    /// <summary>
+    /// Removes our chains, kube-proxy's, and what leads to them, of these programs' flavour. Where kube-proxy has taken over since, only
+    /// what it does not know is removed.
+    /// </summary>
     public static void Clean(Programs.Iptables programs)
     {
         var saved = SavedRules.Parse(programs.Save());
+        var isOurs = saved.IsKubeProxys ? ChainNames.IsOursAlone : (Func<string, bool>)(static _ => true);
+        var jumps = saved.Jumps.Where(jump => !saved.IsKubeProxys || NodeRules.JumpsOfOursAlone.Contains(jump)).ToList();
         using var feed = new RestoreFeed(() => programs.BeginRestore(default));
         foreach (var table in Tables)
         {
             feed.Finish(
                 table,
-                [.. saved.Chains.Keys.Where(chain => chain.Table == table).Select(static chain => chain.Name)],
+                [.. saved.Chains.Keys.Where(chain => chain.Table == table && isOurs(chain.Name)).Select(static chain => chain.Name)],
                 [],
-                [.. saved.Jumps.Where(jump => jump.Chain.Table == table).Select(static jump => (jump.Chain.Name, jump.Rule))]);
+                [.. jumps.Where(jump => jump.Chain.Table == table).Select(static jump => (jump.Chain.Name, jump.Rule))]);
         }
 
         if (feed.End() is { ExitCode: not 0 } result)
@@ -128,7 +151,7 @@ internal sealed class FamilyRules(IPFamily family, Programs.Iptables programs, I
         if (programs.Flavour == "nft")
         {
             // Its base chains come with their first rule, and would stay, empty. Where one cannot go, it is not ours alone.
-            foreach (var chain in saved.Jumps.Select(static jump => jump.Chain).Distinct().Where(chain => !saved.Busy.Contains(chain)))
+            foreach (var chain in jumps.Select(static jump => jump.Chain).Distinct().Where(chain => !saved.Busy.Contains(chain)))
             {
                 programs.Restore($"*{Programs.Iptables.TableName(chain.Table)}\n-X {chain.Name}\nCOMMIT\n", default);
             }
@@ -245,6 +268,7 @@ internal sealed class FamilyRules(IPFamily family, Programs.Iptables programs, I
             }
         }
 
+        _stamp = stamp.Read();
         _rules!.Touched.Clear();
         _missingJumps = _staleJumps = [];
         foreach (var change in pending.Values)

@@ -30,8 +30,14 @@ internal static class ChainNames
     private static readonly string[] Whole =
         [Services, NodePorts, PostRouting, MarkMasquerade, Hairpin, Forward, Invalid, "KUBE-EXTERNAL-SERVICES", "KUBE-PROXY-FIREWALL", "KUBE-PROXY-CANARY"];
 
+    private static readonly string[] OnlyOurs = [Masquerade, Services + "-", NodePorts + "-"];
+
     private static readonly string[] Prefixes =
         [ClusterGroup, LocalGroup, ByOrigin, Firewall, EndpointList, Masquerade, "KUBE-XLB-", Services + "-", NodePorts + "-"];
+
+    /// <summary>Whether a chain is this mode's and none that kube-proxy has, or removes itself.</summary>
+    public static bool IsOursAlone(string name) => name is Hairpin or Invalid
+        || OnlyOurs.Any(prefix => name.StartsWith(prefix, StringComparison.Ordinal));
 
     /// <summary>Whether a chain is this mode's or kube-proxy's.</summary>
     public static bool IsOurs(string name) => Whole.Contains(name) || Prefixes.Any(prefix => name.StartsWith(prefix, StringComparison.Ordinal));

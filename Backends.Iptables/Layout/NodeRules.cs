@@ -47,6 +47,9 @@ internal sealed class NodeRules
         (new(RuleTable.Filter, "OUTPUT"), $"-m conntrack --ctstate NEW -m comment --comment \"kubernetes service portals\" -j {ChainNames.Services}"),
     ];
 
+    /// <summary>Those of <see cref="Jumps"/> that kube-proxy does not have.</summary>
+    public static IEnumerable<(ChainId Base, string Rule)> JumpsOfOursAlone => Jumps.Where(static jump => jump.Base is { Table: RuleTable.Filter, Name: "INPUT" });
+
     /// <summary>Whether the kernel has xt_cluster.</summary>
     public Func<bool> CanHash { get; }
 

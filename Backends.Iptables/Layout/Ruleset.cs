@@ -26,7 +26,7 @@ internal sealed class Ruleset
     {
         (_family, _slots) = (family, slots);
         _node = new NodeRules(family, node, settings, canHash);
-        foreach (var table in Enum.GetValues<RuleTable>())
+        foreach (var table in new[] { RuleTable.Nat, RuleTable.Filter })
         {
             _addressTrees[table] = new(table, ChainNames.Services, new AddressBits(family));
             foreach (var protocol in Enum.GetValues<TransportProtocol>())
@@ -117,12 +117,13 @@ internal sealed class Ruleset
     /// <summary>The rules that a chain should have; null where it should not be.</summary>
     public IReadOnlyList<Rule>? Rules(ChainId id) => id.Name switch
     {
-        ChainNames.Services => [.. _node.RootRules, .. _addressTrees[id.Table].Rules(id.Name)!],
-        ChainNames.NodePorts => [.. Enum.GetValues<TransportProtocol>().SelectMany(protocol => NodePortRules(id.Table, protocol))],
+        ChainNames.Services when id.Table != RuleTable.Mangle => [.. _node.RootRules, .. _addressTrees[id.Table].Rules(id.Name)!],
+        ChainNames.NodePorts when id.Table != RuleTable.Mangle => [.. Enum.GetValues<TransportProtocol>().SelectMany(protocol => NodePortRules(id.Table, protocol))],
         ChainNames.Hairpin when id.Table == RuleTable.Nat =>
             [.. _hairpins.Keys.Select(static address => new Rule($"-s {InetPrefix.Single(address)} -d {InetPrefix.Single(address)} -j MASQUERADE --random-fully"))],
         ChainNames.Invalid when id.Table == RuleTable.Filter => _node.InvalidRules(_endpointRanges.Keys),
         _ when _chains.TryGetValue(id, out var rules) => rules,
+        _ when id.Table == RuleTable.Mangle => null,
         _ when id.Name.StartsWith(ChainNames.Services, StringComparison.Ordinal) => _addressTrees[id.Table].Rules(id.Name),
         _ => PortTree(id) is { IsLarge: true } tree ? tree.Rules(id.Name) : null,
     };

@@ -9,6 +9,9 @@ internal sealed class Iptables(IPFamily family, string flavour, int waitSeconds)
     private static readonly string[] Folders = ["/usr/sbin", "/sbin", "/usr/local/sbin"];
     private static readonly string[] Flavours = ["nft", "legacy"];
 
+    /// <summary>Chains that the kubelet makes in the mangle table, with whatever iptables is.</summary>
+    private static readonly string[] KubeletChains = ["KUBE-IPTABLES-HINT", "KUBE-KUBELET-CANARY"];
+
     private readonly string _prefix = (family == IPFamily.IPv4 ? "iptables-" : "ip6tables-") + flavour;
 
     public string Flavour => flavour;
@@ -23,9 +26,15 @@ internal sealed class Iptables(IPFamily family, string flavour, int waitSeconds)
         return [.. isLegacy ? installed.Reverse() : installed];
     }
 
-    /// <summary>The flavour in use on this node: the one with more rules, else the one that <c>iptables</c> stands for.</summary>
-    public static string Detect() => Installed().OrderByDescending(flavour => Enum.GetValues<IPFamily>().Sum(family =>
-        new Iptables(family, flavour, 1).Save().Split('\n').Count(static line => line.StartsWith("-A ", StringComparison.Ordinal)))).First();
+    /// <summary>
+    /// The flavour in use on this node: the one in which the kubelet has left its mark, else the one with more rules, else the one that
+    /// <c>iptables</c> stands for.
+    /// </summary>
+    public static string Detect() => Installed().MaxBy(flavour =>
+    {
+        var lines = Enum.GetValues<IPFamily>().SelectMany(family => new Iptables(family, flavour, 1).Save().Split('\n')).ToList();
+        return (lines.Any(static line => KubeletChains.Any(chain => line.StartsWith($":{chain} ", StringComparison.Ordinal))), lines.Count(static line => line.StartsWith("-A ", StringComparison.Ordinal)));
+    })!;
 
     /// <summary>What is in the tables that there are.</summary>
     /// <exception cref="BackendException">The program failed.</exception>
@@ -47,15 +56,6 @@ internal sealed class Iptables(IPFamily family, string flavour, int waitSeconds)
         return running.Finish();
     }
 
-    /// <summary>Whether a rule is there.</summary>
-    public bool Has(ChainId chain, string rule)
-    {
-        var matches = rule.Split('"') is [var before, var comment, var after]
-            ? [.. before.Split(' ', StringSplitOptions.RemoveEmptyEntries), comment, .. after.Split(' ', StringSplitOptions.RemoveEmptyEntries)]
-            : rule.Split(' ');
-        return Run(_prefix, ["-w", Wait, "-t", TableName(chain.Table), "-C", chain.Name, .. matches]).ExitCode == 0;
-    }
-
     /// <summary>Whether the program and the kernel know what a rule consists of: it is put into a chain that nothing leads to, and taken away.</summary>
     public bool Accepts(string rule)
     {
@@ -69,7 +69,7 @@ internal sealed class Iptables(IPFamily family, string flavour, int waitSeconds)
     }
 
     /// <summary>The name as the programs spell it.</summary>
-    public static string TableName(RuleTable table) => table == RuleTable.Nat ? "nat" : "filter";
+    public static string TableName(RuleTable table) => table.ToString().ToLowerInvariant();
 
     private static string? Find(string program) => program.StartsWith('/')
         ? program

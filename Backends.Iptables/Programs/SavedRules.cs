@@ -32,7 +32,7 @@ internal sealed partial class SavedRules
             var line = text[range];
             if (line.StartsWith('*'))
             {
-                table = line switch { "*nat" => RuleTable.Nat, "*filter" => RuleTable.Filter, _ => null };
+                table = line switch { "*nat" => RuleTable.Nat, "*filter" => RuleTable.Filter, "*mangle" => RuleTable.Mangle, _ => null };
             }
             else if (table is { } current && line.StartsWith(':'))
             {
@@ -73,6 +73,10 @@ internal sealed partial class SavedRules
 
         return saved;
     }
+
+    /// <summary>Whether rules of kube-proxy are in force: KUBE-POSTROUTING has rules, and they are not ours.</summary>
+    public bool IsKubeProxys => Chains.TryGetValue(new(RuleTable.Nat, ChainNames.PostRouting), out var rules)
+        && rules.Count > 0 && !rules.Any(static rule => rule.Text.EndsWith(ChainNames.Hairpin, StringComparison.Ordinal));
 
     /// <summary>The UDP frontends that these rules serve.</summary>
     public IReadOnlyCollection<FrontendKey> UdpFrontends(IPFamily family) => [.. Chains
