@@ -125,14 +125,16 @@ internal sealed class FamilyRules(IPFamily family, Programs.Iptables programs, I
     public void Dispose() => stamp.Dispose();
 
     /// <summary>
-    /// Removes our chains, kube-proxy's, and what leads to them, of these programs' flavour. Where kube-proxy has taken over since, only
-    /// what it does not know is removed.
+    /// Removes our chains, kube-proxy's, and what leads to them, of these programs' flavour.
     /// </summary>
-    public static void Clean(Programs.Iptables programs)
+    /// <param name="programs">The programs.</param>
+    /// <param name="sparesKubeProxy">Whether, where kube-proxy has taken over since, only what it does not know is removed.</param>
+    public static void Clean(Programs.Iptables programs, bool sparesKubeProxy)
     {
         var saved = SavedRules.Parse(programs.Save());
-        var isOurs = saved.IsKubeProxys ? ChainNames.IsOursAlone : (Func<string, bool>)(static _ => true);
-        var jumps = saved.Jumps.Where(jump => !saved.IsKubeProxys || NodeRules.JumpsOfOursAlone.Contains(jump)).ToList();
+        sparesKubeProxy &= saved.IsKubeProxys;
+        var isOurs = sparesKubeProxy ? ChainNames.IsOursAlone : (Func<string, bool>)(static _ => true);
+        var jumps = saved.Jumps.Where(jump => !sparesKubeProxy || NodeRules.JumpsOfOursAlone.Contains(jump)).ToList();
         using var feed = new RestoreFeed(() => programs.BeginRestore(default));
         foreach (var table in Tables)
         {
@@ -159,7 +161,7 @@ internal sealed class FamilyRules(IPFamily family, Programs.Iptables programs, I
     }
 
     /// <summary>Whether the kernel has xt_cluster. Only trying tells: it may be a module that is loaded with its first rule.</summary>
-    private bool CanHash() => _canHash ??= programs.Accepts("-m cluster --cluster-total-nodes 2 --cluster-local-nodemask 1 -j RETURN");
+    private bool CanHash() => _canHash ??= programs.Accepts("-m cluster --cluster-total-nodes 2 --cluster-local-nodemask 1 --cluster-hash-seed 1 -j RETURN");
 
     /// <summary>Puts changes into the rules as they should be.</summary>
     /// <returns>Those that could be.</returns>

@@ -119,7 +119,7 @@ public sealed partial class IptablesBackend : IBackend
         // Of both flavours: the one in use may have changed since.
         foreach (var flavour in Programs.Iptables.Installed())
         {
-            Clean(flavour);
+            Clean(flavour, sparesKubeProxy: true);
         }
 
         return ValueTask.CompletedTask;
@@ -142,11 +142,11 @@ public sealed partial class IptablesBackend : IBackend
         _metrics?.Dispose();
     }
 
-    private static void Clean(string flavour)
+    private static void Clean(string flavour, bool sparesKubeProxy)
     {
         foreach (var family in Enum.GetValues<IPFamily>())
         {
-            FamilyRules.Clean(new Programs.Iptables(family, flavour, new IptablesSettings().WaitSeconds));
+            FamilyRules.Clean(new Programs.Iptables(family, flavour, new IptablesSettings().WaitSeconds), sparesKubeProxy);
         }
     }
 
@@ -155,7 +155,7 @@ public sealed partial class IptablesBackend : IBackend
     {
         foreach (var flavour in _otherFlavours)
         {
-            Clean(flavour);
+            Clean(flavour, sparesKubeProxy: false);
         }
 
         _otherFlavours = [];

@@ -9,7 +9,7 @@ namespace ProxyFramework.Backends.Iptables.Layout;
 /// </summary>
 internal static class Picks
 {
-    /// <summary>The most slots that go by turns, a rule each.</summary>
+    /// <summary>The most slots that go by turns or by a hash, a rule each.</summary>
     public const int MaxTurns = 64;
 
     /// <summary>XT_CLUSTER_NODES_MAX: what one match can tell apart.</summary>
@@ -24,7 +24,7 @@ internal static class Picks
     public static ImmutableArray<(string Match, int Endpoint)> Of(SlotTable table, Func<bool> canHash) => table.Selector switch
     {
         SlotSelector.RoundRobin when table.Slots.Length <= MaxTurns => ByTurns(table.Slots),
-        SlotSelector.SourceHash when table.Slots.Length <= MaxNodes * MaxNodes && canHash() => ByHash(table.Slots),
+        SlotSelector.SourceHash when table.Slots.Length <= MaxTurns && canHash() => ByHash(table.Slots),
         _ => ByChance(table.Slots),
     };
 
@@ -33,7 +33,7 @@ internal static class Picks
     {
         _ when table.Slots.Distinct().Count() <= 1 => null,
         SlotSelector.ConnectionHash => "the scheduler chooses by a hash of the whole connection, which iptables cannot; the choice is random, with its weights",
-        SlotSelector.SourceHash when table.Slots.Length > MaxNodes * MaxNodes => $"the scheduler chooses among {table.Slots.Length} slots by a hash, of which iptables can tell {MaxNodes * MaxNodes} apart; the choice is random, with its weights",
+        SlotSelector.SourceHash when table.Slots.Length > MaxTurns => $"the scheduler chooses among {table.Slots.Length} slots by a hash, of which iptables can tell {MaxTurns} apart; the choice is random, with its weights",
         SlotSelector.SourceHash when !canHash() => "the scheduler chooses by a hash, for which the kernel lacks the match xt_cluster; the choice is random, with its weights",
         SlotSelector.RoundRobin when table.Slots.Length > MaxTurns => $"the weights make {table.Slots.Length} turns, of which iptables mode writes {MaxTurns} at most; the choice is random, with the weights",
         _ => null,
@@ -55,36 +55,31 @@ internal static class Picks
         return picks.ToImmutable();
     }
 
+    /// <summary>
+    /// Each slot takes its share of the clients that those before it did not, by a hash of its own: iptables takes masks of
+    /// more than five nodes for out of range. More slots than a match can tell apart are in rows of them.
+    /// </summary>
     private static ImmutableArray<(string, int)> ByHash(ImmutableArray<ushort> slots)
     {
-        if (slots.Length <= MaxNodes)
-        {
-            return [.. ByHash(slots, FirstSeed)];
-        }
-
         var picks = ImmutableArray.CreateBuilder<(string, int)>();
         var rows = (slots.Length + MaxNodes - 1) / MaxNodes;
         for (var row = 0; row < rows; row++)
         {
-            var match = row == rows - 1 ? "" : Cluster(rows, 1u << row, FirstSeed);
+            var match = Cluster(rows - row, FirstSeed + (uint)row);
             var (from, to) = (row * slots.Length / rows, (row + 1) * slots.Length / rows);
-            picks.AddRange(ByHash(slots[from..to], SecondSeed).Select(pick => (match + pick.Match, pick.Endpoint)));
+            for (var i = from; i < to; i++)
+            {
+                picks.Add((match + Cluster(to - i, SecondSeed + (uint)i), slots[i]));
+            }
         }
 
         return picks.ToImmutable();
     }
 
-    private static IEnumerable<(string Match, int Endpoint)> ByHash(ImmutableArray<ushort> slots, uint seed)
-    {
-        var last = slots.Max();
-        return slots.Distinct().Order().Select(endpoint => (
-            endpoint == last ? "" : Cluster(slots.Length, (uint)slots.Select((slot, index) => slot == endpoint ? 1L << index : 0).Sum(), seed),
-            (int)endpoint));
-    }
-
-    private static string Cluster(int nodes, uint mask, uint seed) => string.Create(
+    /// <summary>Matches one of so many clients.</summary>
+    private static string Cluster(int nodes, uint seed) => nodes == 1 ? "" : string.Create(
         CultureInfo.InvariantCulture,
-        $"-m cluster --cluster-total-nodes {nodes} --cluster-local-nodemask 0x{mask:x8} --cluster-hash-seed 0x{seed:x8} ");
+        $"-m cluster --cluster-local-nodemask 0x00000001 --cluster-total-nodes {nodes} --cluster-hash-seed 0x{seed:x8} ");
 
     /// <summary>The probability as the kernel keeps it, in units of 2⁻³¹, and as iptables-save prints it.</summary>
     private static string Probability(double share) => (Math.Round(share * 0x8000_0000) / 0x8000_0000).ToString("F11", CultureInfo.InvariantCulture);

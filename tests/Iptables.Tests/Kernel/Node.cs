@@ -38,10 +38,13 @@ internal sealed class Node : IAsyncDisposable
         _ = AcceptAsync(server);
     }
 
-    /// <summary>Whether an endpoint takes a connection to a service from this node. From any thread.</summary>
-    public bool Connects(string address)
+    /// <summary>Sockets to connect from this node with, from any thread.</summary>
+    public List<Socket> Sockets(int count) => Namespace.Run(() => Enumerable.Range(0, count).Select(static _ =>
+        new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { LingerState = new LingerOption(true, 0) }).ToList());
+
+    /// <summary>Whether an endpoint takes a connection to a service.</summary>
+    public static bool Connects(Socket socket, string address)
     {
-        using var socket = Namespace.Run(static () => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { LingerState = new LingerOption(true, 0) });
         try
         {
             socket.Connect(new IPEndPoint(IPAddress.Parse(address), 80));
