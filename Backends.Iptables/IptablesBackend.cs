@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
+using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
+using ProxyFramework.Backends.Iptables.Programs;
 using ProxyFramework.KernelBackends;
 using ProxyFramework.Netlink;
 
@@ -18,6 +20,7 @@ public sealed partial class IptablesBackend : IBackend
     private readonly Lock _programs = new();
 
     private ImmutableArray<FamilyRules> _families = [];
+    private ImmutableArray<string> _otherFlavours = [];
     private SlotTables? _slots;
     private StaleFlows? _flows;
     private Canary? _canary;
@@ -57,17 +60,18 @@ public sealed partial class IptablesBackend : IBackend
         }
 
         Log.Flavour(_logger, flavour, settings.Flavour is null ? "found on this node" : "as set");
+        _otherFlavours = [.. Programs.Iptables.Installed().Where(other => other != flavour)];
         try
         {
             _flows = new StaleFlows();
+            _families = [.. Enum.GetValues<IPFamily>().Select(family => new FamilyRules(
+                family, new Programs.Iptables(family, flavour, settings.WaitSeconds), settings, _slots, new TableStamp(family, flavour), context.DefaultScheduler is not null))];
         }
-        catch (NetlinkException error)
+        catch (Exception error) when (error is NetlinkException or SocketException)
         {
-            throw new BackendException($"the kernel's connection tracking cannot be reached: {error.Message}", error);
+            throw new BackendException($"the kernel's netfilter cannot be reached: {error.Message}", error);
         }
 
-        _families = [.. Enum.GetValues<IPFamily>().Select(family =>
-            new FamilyRules(family, new Programs.Iptables(family, flavour, settings.WaitSeconds), settings, _slots))];
         _metrics = new IptablesMetrics(
             () => _families.Sum(static family => family.Restores), () => _families.Sum(static family => family.Lines), () => _families.Sum(static family => family.Refusals));
         _canary = new Canary(context.TimeProvider, TimeSpan.FromSeconds(settings.CanarySeconds), () => Look(context));
@@ -91,6 +95,7 @@ public sealed partial class IptablesBackend : IBackend
                     Put(family, changes, isAdoption, report, cancellationToken);
                 }
 
+                CleanOtherFlavours();
                 _metrics!.DeletedFlows.Add(_flows!.Delete(changes.Node));
             }
             catch
@@ -114,10 +119,7 @@ public sealed partial class IptablesBackend : IBackend
         // Of both flavours: the one in use may have changed since.
         foreach (var flavour in Programs.Iptables.Installed())
         {
-            foreach (var family in Enum.GetValues<IPFamily>())
-            {
-                FamilyRules.Clean(new Programs.Iptables(family, flavour, new IptablesSettings().WaitSeconds));
-            }
+            Clean(flavour, sparesKubeProxy: true);
         }
 
         return ValueTask.CompletedTask;
@@ -131,8 +133,32 @@ public sealed partial class IptablesBackend : IBackend
             await _canary.DisposeAsync().ConfigureAwait(false);
         }
 
+        foreach (var family in _families)
+        {
+            family.Dispose();
+        }
+
         _flows?.Dispose();
         _metrics?.Dispose();
+    }
+
+    private static void Clean(string flavour, bool sparesKubeProxy)
+    {
+        foreach (var family in Enum.GetValues<IPFamily>())
+        {
+            FamilyRules.Clean(new Programs.Iptables(family, flavour, new IptablesSettings().WaitSeconds), sparesKubeProxy);
+        }
+    }
+
+    /// <summary>Once ours are in force, an earlier run's or kube-proxy's rules of the other flavour go: both would be at work.</summary>
+    private void CleanOtherFlavours()
+    {
+        foreach (var flavour in _otherFlavours)
+        {
+            Clean(flavour, sparesKubeProxy: false);
+        }
+
+        _otherFlavours = [];
     }
 
     private void Put(FamilyRules family, ServiceChangeSet changes, bool isAdoption, ChangeReport report, CancellationToken cancellationToken)
@@ -158,9 +184,9 @@ public sealed partial class IptablesBackend : IBackend
         {
             report.Notice(service.Key, notice);
         }
-        else if (_families.Any(family => family.Family == service.Family && family.WantsHash(service.Key)))
+        else if (_families.Single(family => family.Family == service.Family).NoticeFor(service.Key) is { } replaced)
         {
-            report.Notice(service.Key, "the scheduler chooses by a hash, which iptables cannot; the choice is random, with its weights");
+            report.Notice(service.Key, replaced);
         }
 
         if (service.AffinityTimeoutSeconds > 0 && ReadRecentLimit() is { } limit and < 10_000)
@@ -187,17 +213,17 @@ public sealed partial class IptablesBackend : IBackend
 
             try
             {
-                if (_families.Select(static family => family.FindMissingJump()).FirstOrDefault(static missing => missing is not null) is not { } missing)
+                if (_families.Select(static family => family.FindDrift()).FirstOrDefault(static drift => drift is not null) is not { } drift)
                 {
                     return;
                 }
 
-                Log.Drift(_logger!, missing);
+                Log.Drift(_logger!, drift);
                 _isUnknown = true;
                 _metrics?.ForeignChanges.Add(1);
-                context.ReportDrift(new DriftReport($"{missing} is gone"));
+                context.ReportDrift(new DriftReport(drift));
             }
-            catch (Exception error) when (error is BackendException or System.ComponentModel.Win32Exception)
+            catch (Exception error) when (error is BackendException or NetlinkException or SocketException or System.ComponentModel.Win32Exception)
             {
                 Log.Blind(_logger!, error);
             }
@@ -209,7 +235,7 @@ public sealed partial class IptablesBackend : IBackend
         [LoggerMessage(EventId = 1, Level = LogLevel.Information, Message = "iptables flavour {Flavour}, {Why}")]
         public static partial void Flavour(ILogger logger, string flavour, string why);
 
-        [LoggerMessage(EventId = 2, Level = LogLevel.Warning, Message = "Our rules were removed by others: {What} is gone")]
+        [LoggerMessage(EventId = 2, Level = LogLevel.Warning, Message = "Our rules were changed by others: {What}")]
         public static partial void Drift(ILogger logger, string what);
 
         [LoggerMessage(EventId = 3, Level = LogLevel.Error, Message = "Whether our rules are still there cannot be told")]

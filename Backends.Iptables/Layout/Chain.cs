@@ -10,6 +10,9 @@ internal enum RuleTable : byte
 
     /// <summary>Drops or refuses what was not translated.</summary>
     Filter,
+
+    /// <summary>Nothing of ours is in it, but kube-proxy leaves a chain there.</summary>
+    Mangle,
 }
 
 /// <summary>A chain of a table.</summary>

@@ -15,6 +15,8 @@ internal static class ChainNames
     public const string MarkMasquerade = "KUBE-MARK-MASQ";
     public const string Hairpin = "KUBE-HAIRPIN";
     public const string Forward = "KUBE-FORWARD";
+    public const string Invalid = "KUBE-INVALID";
+    public const string Trial = "KUBE-MASQ-TRIAL";
     public const string ClusterGroup = "KUBE-SVC-";
     public const string LocalGroup = "KUBE-SVL-";
     public const string ByOrigin = "KUBE-EXT-";
@@ -26,13 +28,22 @@ internal static class ChainNames
     private const string Base32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
     private static readonly string[] Whole =
-        [Services, NodePorts, PostRouting, MarkMasquerade, Hairpin, Forward, "KUBE-EXTERNAL-SERVICES", "KUBE-PROXY-FIREWALL", "KUBE-PROXY-CANARY"];
+        [Services, NodePorts, PostRouting, MarkMasquerade, Hairpin, Forward, Invalid, "KUBE-EXTERNAL-SERVICES", "KUBE-PROXY-FIREWALL", "KUBE-PROXY-CANARY"];
+
+    private static readonly string[] OnlyOurs = [Masquerade, Services + "-", NodePorts + "-"];
 
     private static readonly string[] Prefixes =
-        [ClusterGroup, LocalGroup, ByOrigin, Firewall, EndpointList, Masquerade, "KUBE-XLB-", Services + "-"];
+        [ClusterGroup, LocalGroup, ByOrigin, Firewall, EndpointList, Masquerade, "KUBE-XLB-", Services + "-", NodePorts + "-"];
+
+    /// <summary>Whether a chain is this mode's and none that kube-proxy has, or removes itself.</summary>
+    public static bool IsOursAlone(string name) => name is Hairpin or Invalid
+        || OnlyOurs.Any(prefix => name.StartsWith(prefix, StringComparison.Ordinal));
 
     /// <summary>Whether a chain is this mode's or kube-proxy's.</summary>
     public static bool IsOurs(string name) => Whole.Contains(name) || Prefixes.Any(prefix => name.StartsWith(prefix, StringComparison.Ordinal));
+
+    /// <summary>The root of the tree of one protocol's node ports, where they are many.</summary>
+    public static string NodePortsOf(TransportProtocol protocol) => $"{NodePorts}-{protocol.ToApiName()}";
 
     /// <summary>The name as kube-proxy prints a service port: <c>namespace/name:port</c>.</summary>
     public static string Comment(ServicePortKey key) => key.PortName.Length == 0 ? key.Service.ToString() : $"{key.Service}:{key.PortName}";

@@ -5,13 +5,20 @@ namespace ProxyFramework.Backends.Iptables.Layout;
 /// <summary>What is the same for all services of a family: the shared chains, and how the origin of a connection is told. Pure.</summary>
 internal sealed class NodeRules
 {
+    private const string InvalidMatch = "-p tcp -m conntrack --ctstate INVALID ";
+
     private readonly IPFamily _family;
     private readonly NodeState _node;
     private readonly string _mark;
     private readonly bool _dropInvalid;
 
-    public NodeRules(IPFamily family, NodeState node, IptablesSettings settings)
+    /// <param name="family">The family.</param>
+    /// <param name="node">The node.</param>
+    /// <param name="settings">The settings.</param>
+    /// <param name="canHash">Whether the kernel has xt_cluster; asked where a service needs it.</param>
+    public NodeRules(IPFamily family, NodeState node, IptablesSettings settings, Func<bool> canHash)
     {
+        CanHash = canHash;
         (_family, _node, _dropInvalid) = (family, node, settings.DropInvalid);
         _mark = $"0x{1u << settings.MasqueradeBit:x}";
         PodMatches = node.LocalPods.Mode switch
@@ -33,14 +40,35 @@ internal sealed class NodeRules
         (new(RuleTable.Nat, "PREROUTING"), $"-m comment --comment \"kubernetes service portals\" -j {ChainNames.Services}"),
         (new(RuleTable.Nat, "OUTPUT"), $"-m comment --comment \"kubernetes service portals\" -j {ChainNames.Services}"),
         (new(RuleTable.Nat, "POSTROUTING"), $"-m comment --comment \"kubernetes postrouting rules\" -j {ChainNames.PostRouting}"),
+        (new(RuleTable.Filter, "INPUT"), $"{InvalidMatch}-m comment --comment \"kubernetes packets out of place\" -j {ChainNames.Invalid}"),
         (new(RuleTable.Filter, "FORWARD"), $"-m comment --comment \"kubernetes forwarding rules\" -j {ChainNames.Forward}"),
         (new(RuleTable.Filter, "FORWARD"), $"-m conntrack --ctstate NEW -m comment --comment \"kubernetes service portals\" -j {ChainNames.Services}"),
         (new(RuleTable.Filter, "INPUT"), $"-m conntrack --ctstate NEW -m comment --comment \"kubernetes service portals\" -j {ChainNames.Services}"),
         (new(RuleTable.Filter, "OUTPUT"), $"-m conntrack --ctstate NEW -m comment --comment \"kubernetes service portals\" -j {ChainNames.Services}"),
     ];
 
+    /// <summary>Those of <see cref="Jumps"/> that kube-proxy does not have.</summary>
+    public static IEnumerable<(ChainId Base, string Rule)> JumpsOfOursAlone => Jumps.Where(static jump => jump.Base is { Table: RuleTable.Filter, Name: "INPUT" });
+
+    /// <summary>Whether the kernel has xt_cluster.</summary>
+    public Func<bool> CanHash { get; }
+
+    /// <summary>
+    /// The chain for packets that connection tracking cannot place: those of endpoints are discarded. Passed on they would not be translated
+    /// back, and the client would answer them with a reset.
+    /// </summary>
+    /// <param name="ranges">The ranges of endpoints that are not known as pods', by their first addresses.</param>
+    public IReadOnlyList<Rule> InvalidRules(IEnumerable<InetAddress> ranges) => !_dropInvalid
+        ? []
+        : [.. PodRanges.Select(static range => new Rule($"-s {range} -j DROP")), .. ranges.Select(range => new Rule($"-s {range}/{ServiceRules.EndpointRangeLength(_family)} -j DROP"))];
+
+    /// <summary>Whether an address is known as a pod's.</summary>
+    public bool IsInPodRange(InetAddress address) => _node.LocalPods.ContainsAddress(address);
+
     /// <summary>Matches for connections of pods on this node, one of which suffices.</summary>
     public ImmutableArray<string> PodMatches { get; }
+
+    private IEnumerable<InetPrefix> PodRanges => _node.LocalPods.Ranges.Where(range => range.Family == _family);
 
     /// <summary>The rules before a KUBE-SERVICES tree: node ports first, for an external IP may be the node's address.</summary>
     public ImmutableArray<Rule> RootRules =>
@@ -66,10 +94,11 @@ internal sealed class NodeRules
 
         string[] forward =
         [
+            $"{InvalidMatch}-j {ChainNames.Invalid}",
             $"-m comment --comment \"kubernetes forwarding rules\" -m mark --mark {_mark}/{_mark} -j ACCEPT",
             "-m comment --comment \"kubernetes forwarding conntrack rule\" -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
         ];
-        yield return new(new(RuleTable.Filter, ChainNames.Forward), [.. (_dropInvalid ? ["-m conntrack --ctstate INVALID -j DROP", .. forward] : forward).Select(static text => new Rule(text))]);
+        yield return new(new(RuleTable.Filter, ChainNames.Forward), [.. forward.Select(static text => new Rule(text))]);
     }
 
     /// <summary>The chain that marks connections of some origins for masquerading, and comes back.</summary>

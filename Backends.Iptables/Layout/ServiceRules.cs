@@ -10,8 +10,13 @@ internal sealed class ServiceRules
     private const string Reject4 = "-j REJECT --reject-with icmp-port-unreachable";
     private const string Reject6 = "-j REJECT --reject-with icmp6-port-unreachable";
 
+    private static readonly TrafficOrigin[] AllOrigins = Enum.GetValues<TrafficOrigin>();
+    private static readonly TrafficPolicy[] AllPolicies = Enum.GetValues<TrafficPolicy>();
+
     private readonly ServicePort _service;
     private readonly NodeRules _node;
+    private readonly string _hash;
+    private readonly Dictionary<TrafficPolicy, Origins> _masquerades = [];
     private readonly string _protocol;
     private readonly string _comment;
     private readonly string _reject;
@@ -19,13 +24,15 @@ internal sealed class ServiceRules
     public ServiceRules(ServicePort service, NodeRules node, SlotTables slots)
     {
         (_service, _node) = (service, node);
+        _hash = ChainNames.Hash(service.Key);
         _protocol = service.Protocol.ToApiName().ToLowerInvariant();
         _comment = ChainNames.Comment(service.Key);
         _reject = service.Family == IPFamily.IPv4 ? Reject4 : Reject6;
         var uses = new HashSet<TrafficPolicy>();
+        FindMasquerades();
         foreach (var frontend in service.Frontends)
         {
-            foreach (var origin in Enum.GetValues<TrafficOrigin>())
+            foreach (var origin in AllOrigins)
             {
                 uses.Add(frontend.RouteFrom(origin).Policy);
             }
@@ -41,7 +48,19 @@ internal sealed class ServiceRules
         foreach (var policy in uses.Where(policy => service.GroupFor(policy).Verdict == Verdict.Forward))
         {
             Chains.Add(GroupChain(policy, service.GroupFor(policy), slots));
-            Hairpins.UnionWith(service.GroupFor(policy).Endpoints.Where(static endpoint => endpoint.IsLocal).Select(static endpoint => endpoint.Address));
+            foreach (var endpoint in service.GroupFor(policy).Endpoints)
+            {
+                if (!_node.IsInPodRange(endpoint.Address))
+                {
+                    EndpointRanges.Add(endpoint.Address.Mask(EndpointRangeLength(endpoint.Address.Family)));
+                }
+
+
+                if (endpoint.IsLocal)
+                {
+                    Hairpins.Add(endpoint.Address);
+                }
+            }
         }
     }
 
@@ -60,14 +79,39 @@ internal sealed class ServiceRules
     /// <summary>Endpoints that can be their own client.</summary>
     public HashSet<InetAddress> Hairpins { get; } = [];
 
-    /// <summary>Whether its groups are chosen by a hash, which no match of iptables can do.</summary>
-    public bool WantsHash { get; private set; }
+    /// <summary>The ranges that its endpoints are in, by their first addresses; those that are known as pods' are left out.</summary>
+    public HashSet<InetAddress> EndpointRanges { get; } = [];
+
+    /// <summary>What is another choice of endpoints than the scheduler's, for the operator; null where none is.</summary>
+    public string? Notice { get; private set; }
+
+    /// <summary>The prefix length of a range of endpoints: that of the pods of a node, as clusters usually have it.</summary>
+    public static int EndpointRangeLength(IPFamily family) => family == IPFamily.IPv4 ? 24 : 64;
+
+    private static Origins Of(TrafficOrigin origin) => origin switch
+    {
+        TrafficOrigin.Outside => Origins.Outside,
+        TrafficOrigin.LocalPod => Origins.LocalPod,
+        _ => Origins.Node,
+    };
 
     private static Origins Set(Func<TrafficOrigin, bool> isIn) =>
         (isIn(TrafficOrigin.Outside) ? Origins.Outside : 0) | (isIn(TrafficOrigin.LocalPod) ? Origins.LocalPod : 0) | (isIn(TrafficOrigin.Node) ? Origins.Node : 0);
 
-    /// <summary>The probability as the kernel keeps it, in units of 2⁻³¹, and as iptables-save prints it.</summary>
-    private static string Probability(double share) => (Math.Round(share * 0x8000_0000) / 0x8000_0000).ToString("F11", CultureInfo.InvariantCulture);
+    /// <summary>The origins that every frontend masquerades on their way to a group: that is done once, in the group's chain.</summary>
+    private void FindMasquerades()
+    {
+        foreach (var policy in AllPolicies)
+        {
+            bool Everywhere(TrafficOrigin origin)
+            {
+                var routes = _service.Frontends.Select(frontend => frontend.RouteFrom(origin)).Where(route => route.Policy == policy);
+                return routes.Any() && routes.All(static route => route.Masquerade);
+            }
+
+            _masquerades[policy] = Set(Everywhere);
+        }
+    }
 
     private Rule Own(string text) => new(text, _service.Key);
 
@@ -78,7 +122,7 @@ internal sealed class ServiceRules
     private Verdict VerdictFrom(in Frontend frontend, TrafficOrigin origin) => _service.GroupFor(frontend.RouteFrom(origin).Policy).Verdict;
 
     private string GroupName(TrafficPolicy policy) =>
-        (policy == TrafficPolicy.Local ? ChainNames.LocalGroup : ChainNames.ClusterGroup) + ChainNames.Hash(_service.Key);
+        (policy == TrafficPolicy.Local ? ChainNames.LocalGroup : ChainNames.ClusterGroup) + _hash;
 
     private void AddTranslation(Frontend frontend)
     {
@@ -90,6 +134,12 @@ internal sealed class ServiceRules
 
         var key = FrontendKey.Of(_service, frontend);
         var masquerade = forwarded & Set(origin => frontend.RouteFrom(origin).Masquerade);
+        if (Set(origin => masquerade.HasFlag(Of(origin)) && !_masquerades[frontend.RouteFrom(origin).Policy].HasFlag(Of(origin))) == Origins.None)
+        {
+            // The chains that it leads to do all of it.
+            masquerade = Origins.None;
+        }
+
         var isUniform = frontend.Outside.Policy == frontend.LocalPod.Policy && frontend.Outside.Policy == frontend.Node.Policy;
         if (!frontend.SourceRanges.IsDefault)
         {
@@ -196,14 +246,13 @@ internal sealed class ServiceRules
     private Chain GroupChain(TrafficPolicy policy, EndpointGroup group, SlotTables slots)
     {
         var table = slots.For(_service, group);
-        WantsHash |= table.Slots.Length > 1 && table.Selector is SlotSelector.SourceHash or SlotSelector.ConnectionHash;
-        var weights = new int[group.Endpoints.Length];
-        foreach (var slot in table.Slots)
+        Notice ??= Picks.Notice(table, _node.CanHash);
+        var rules = ImmutableArray.CreateBuilder<Rule>();
+        if (_masquerades[policy] is var origins and not Origins.None)
         {
-            weights[slot]++;
+            rules.Add(Own($"-j {NodeRules.MasqueradeName(origins)}"));
         }
 
-        var rules = ImmutableArray.CreateBuilder<Rule>();
         var mask = _service.Family == IPFamily.IPv4 ? "255.255.255.255" : "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff";
         string List(Endpoint endpoint) => $"--name {ChainNames.EndpointList}{ChainNames.Hash(_service.Key, endpoint.ToString())} --mask {mask} --rsource ";
         string To(Endpoint endpoint) => $"-j DNAT --to-destination {endpoint}";
@@ -214,18 +263,10 @@ internal sealed class ServiceRules
                 $"-p {_protocol} -m recent --update --seconds {_service.AffinityTimeoutSeconds} --reap {List(endpoint)}{To(endpoint)}"))));
         }
 
-        var left = table.Slots.Length;
-        for (var i = 0; i < weights.Length; i++)
+        foreach (var (match, endpoint) in Picks.Of(table, _node.CanHash))
         {
-            if (weights[i] == 0)
-            {
-                continue;
-            }
-
-            var chance = weights[i] == left ? "" : $"-m statistic --mode random --probability {Probability((double)weights[i] / left)} ";
-            var remember = _service.AffinityTimeoutSeconds > 0 ? $"-m recent --set {List(group.Endpoints[i])}" : "";
-            rules.Add(Own($"-p {_protocol} {chance}{remember}{To(group.Endpoints[i])}"));
-            left -= weights[i];
+            var remember = _service.AffinityTimeoutSeconds > 0 ? $"-m recent --set {List(group.Endpoints[endpoint])}" : "";
+            rules.Add(Own($"-p {_protocol} {match}{remember}{To(group.Endpoints[endpoint])}"));
         }
 
         return new(new(RuleTable.Nat, GroupName(policy)), rules.ToImmutable());

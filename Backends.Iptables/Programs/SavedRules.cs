@@ -13,7 +13,7 @@ internal sealed partial class SavedRules
     }
 
     /// <summary>Our chains with their rules, a line each.</summary>
-    public Dictionary<ChainId, string> Chains { get; } = [];
+    public Dictionary<ChainId, IReadOnlyList<Rule>> Chains { get; } = [];
 
     /// <summary>The rules elsewhere that jump or go to our chains.</summary>
     public List<(ChainId Chain, string Rule)> Jumps { get; } = [];
@@ -25,13 +25,14 @@ internal sealed partial class SavedRules
     public static SavedRules Parse(string text)
     {
         var saved = new SavedRules();
-        var rules = new Dictionary<ChainId, List<string>>();
+        var rules = new Dictionary<ChainId, List<Rule>>();
         RuleTable? table = null;
-        foreach (var line in text.Split('\n'))
+        foreach (var range in text.AsSpan().Split('\n'))
         {
+            var line = text[range];
             if (line.StartsWith('*'))
             {
-                table = line switch { "*nat" => RuleTable.Nat, "*filter" => RuleTable.Filter, _ => null };
+                table = line switch { "*nat" => RuleTable.Nat, "*filter" => RuleTable.Filter, "*mangle" => RuleTable.Mangle, _ => null };
             }
             else if (table is { } current && line.StartsWith(':'))
             {
@@ -52,7 +53,7 @@ internal sealed partial class SavedRules
                 var rule = end < 0 ? "" : line[(end + 1)..];
                 if (rules.TryGetValue(chain, out var ours))
                 {
-                    ours.Add(rule);
+                    ours.Add(new(rule));
                 }
                 else if (Target().Match(rule) is { Success: true } target && ChainNames.IsOurs(target.Groups[1].Value))
                 {
@@ -67,24 +68,30 @@ internal sealed partial class SavedRules
 
         foreach (var (chain, lines) in rules)
         {
-            saved.Chains[chain] = string.Join('\n', lines);
+            saved.Chains[chain] = lines;
         }
 
         return saved;
     }
 
+    /// <summary>Whether rules of kube-proxy are in force: KUBE-POSTROUTING has rules, and they are not ours.</summary>
+    public bool IsKubeProxys => Chains.TryGetValue(new(RuleTable.Nat, ChainNames.PostRouting), out var rules)
+        && rules.Count > 0 && !rules.Any(static rule => rule.Text.EndsWith(ChainNames.Hairpin, StringComparison.Ordinal));
+
     /// <summary>The UDP frontends that these rules serve.</summary>
-    public IEnumerable<FrontendKey> UdpFrontends(IPFamily family) => Chains
-        .Where(static chain => chain.Key.Name.StartsWith(ChainNames.Services, StringComparison.Ordinal) || chain.Key.Name == ChainNames.NodePorts)
-        .SelectMany(static chain => UdpFrontend().Matches(chain.Value))
+    public IReadOnlyCollection<FrontendKey> UdpFrontends(IPFamily family) => [.. Chains
+        .Where(static chain => chain.Key.Name.StartsWith(ChainNames.Services, StringComparison.Ordinal) || chain.Key.Name.StartsWith(ChainNames.NodePorts, StringComparison.Ordinal))
+        .SelectMany(static chain => chain.Value)
+        .Select(static rule => UdpFrontend().Match(rule.Text))
+        .Where(static match => match.Success)
         .Select(match => new FrontendKey(
             match.Groups[1].Success ? InetAddress.Parse(match.Groups[1].Value) : InetAddress.Any(family),
             TransportProtocol.Udp,
-            ushort.Parse(match.Groups[2].Value, CultureInfo.InvariantCulture)));
+            ushort.Parse(match.Groups[2].Value, CultureInfo.InvariantCulture)))];
 
     [GeneratedRegex(@"(?:^| )-[jg] (\S+)")]
     private static partial Regex Target();
 
-    [GeneratedRegex(@"^(?:-d (\S+)/(?:32|128) )?-p udp .*--dport (\d+) ", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^(?:-d (\S+)/(?:32|128) )?-p udp .*--dport (\d+) ")]
     private static partial Regex UdpFrontend();
 }

@@ -32,6 +32,7 @@ public sealed class RulesetTests
         var rules = new ServiceRules(Service("a", Group("10.0.0.1", "10.0.0.2", "10.0.0.3"), ClusterIP("10.96.0.1")), Node(), Slots);
         Assert.Equal(
             [
+                "-j KUBE-MASQ-O",
                 "-p tcp -m statistic --mode random --probability 0.33333333349 -j DNAT --to-destination 10.0.0.1:8080",
                 "-p tcp -m statistic --mode random --probability 0.50000000000 -j DNAT --to-destination 10.0.0.2:8080",
                 "-p tcp -j DNAT --to-destination 10.0.0.3:8080",
@@ -51,14 +52,14 @@ public sealed class RulesetTests
     [Fact]
     public void A_new_connection_passes_few_rules_however_many_services_there_are()
     {
-        var tree = new AddressTree(RuleTable.Nat);
+        var tree = new DispatchTree(RuleTable.Nat, ChainNames.Services, new AddressBits(IPFamily.IPv4));
         for (var i = 0; i < 10_000; i++)
         {
             tree.Put(new(InetAddress.FromIPv4(0x0A60_0001u + (uint)i), TransportProtocol.Tcp, 80), [new("x"), new("y")], new HashSet<ChainId>());
         }
 
-        Assert.All(tree.Names, name => Assert.InRange(tree.Rules(name)!.Count, 1, 2 * AddressTree.MaxLeaf));
-        Assert.InRange(tree.Names.Max(name => name.Length), 1, ChainNames.Services.Length + 1 + 3);
+        Assert.All(tree.Names, name => Assert.InRange(tree.Rules(name)!.Count, 1, 2 * DispatchTree.MaxLeaf));
+        Assert.InRange(tree.Names.Max(name => name.Length), 1, ChainNames.Services.Length + 1 + 4);
     }
 
     [Fact]
@@ -124,9 +125,9 @@ public sealed class RulesetTests
         rules.Touched.Clear();
     }
 
-    private static Ruleset Ruleset() => new(IPFamily.IPv4, NodeState.Unknown, new IptablesSettings(), Slots);
+    private static Ruleset Ruleset() => new(IPFamily.IPv4, NodeState.Unknown, new IptablesSettings(), Slots, () => true);
 
-    private static NodeRules Node() => new(IPFamily.IPv4, NodeState.Unknown, new IptablesSettings());
+    private static NodeRules Node() => new(IPFamily.IPv4, NodeState.Unknown, new IptablesSettings(), () => true);
 
     private static ServicePortKey Key(int name) => new(new("ns", $"s{name}"), "http", TransportProtocol.Tcp, IPFamily.IPv4);
 

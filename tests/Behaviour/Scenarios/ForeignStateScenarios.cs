@@ -148,3 +148,32 @@ public sealed class ForeignStateScenarios(ForeignStateWorld world) : ScenarioBas
         }
     }
 }
+
+/// <summary>A firewall that is loaded anew, and takes everyone's rules along.</summary>
+public sealed class FlushScenarios(StandardWorld world) : ScenarioBase<StandardWorld>(world)
+{
+    [Fact]
+    public Task Rules_that_others_flush_come_back() => HoldsAsync(async () =>
+    {
+        var web = Service("web").TcpAndUdp().AllFrontends().Endpoints(Pod1, Remote1);
+        await World.ApplyAsync(web);
+        string[][] flushes =
+        [
+            ["nft", "flush", "ruleset"],
+            .. new[] { "iptables-legacy", "ip6tables-legacy", "iptables-nft", "ip6tables-nft" }.SelectMany(program => new[] { "filter", "nat" }.Select(table => new[] { program, "-t", table, "-F" })),
+        ];
+        foreach (var flush in flushes)
+        {
+            // A flavour or table that the kernel lacks has nothing to flush.
+            await Node.Namespace.TryExecAsync(flush[0], flush[1..]);
+        }
+
+        await Eventually.HoldsAsync(async () =>
+        {
+            foreach (var target in web.Frontends(V4, "tcp").Concat(web.Frontends(V6, "tcp")))
+            {
+                (await Client.AskBrieflyAsync(target)).ShouldComeFrom(Pod1, Remote1);
+            }
+        });
+    });
+}

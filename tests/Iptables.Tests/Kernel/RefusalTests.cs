@@ -1,4 +1,5 @@
 using ProxyFramework.Backends.Iptables;
+using ProxyFramework.Backends.Iptables.Programs;
 using ProxyFramework.KernelBackends;
 using ProxyFramework.Nftables.Tests;
 using ProxyFramework.Testing;
@@ -7,7 +8,7 @@ using static ProxyFramework.Nftables.Tests.Services;
 
 namespace ProxyFramework.Iptables.Tests;
 
-public sealed class KernelTests
+public sealed class RefusalTests
 {
     [Theory]
     [InlineData("legacy")]
@@ -18,7 +19,7 @@ public sealed class KernelTests
         var refused = Service("b\" --no-such-option \"", Group("10.0.0.2"), ClusterIP("10.96.0.2"));
         var report = new ChangeReport(static _ => { });
         var programs = new Backends.Iptables.Programs.Iptables(IPFamily.IPv4, flavour, waitSeconds: 60);
-        var family = new FamilyRules(IPFamily.IPv4, programs, new IptablesSettings(), new SlotTables("iptables", new Schedulers(), null));
+        using var family = new FamilyRules(IPFamily.IPv4, programs, new IptablesSettings(), new SlotTables("iptables", new Schedulers(), null), node.Run(() => new TableStamp(IPFamily.IPv4, flavour)));
         node.Run(() =>
         {
             family.Adopt([Service("a", Group("10.0.0.1"), ClusterIP("10.96.0.1")), refused, Service("c", Group("10.0.0.3"), ClusterIP("10.96.0.3"))], NodeState.Unknown, report, default);
