@@ -15,7 +15,7 @@ for project in tests/*.Tests/*.Tests.csproj; do
 done
 for mode in "${modes[@]}"; do parts+=("behaviour-$mode"); done
 # Parts that need IPVS in the kernel. Where this one has none, they share a start of a virtual machine (scripts/vm/run.sh).
-parts+=(netlink-vm)
+parts+=(netlink-vm behaviour-ipvs)
 
 if [ "${1:-}" = vm-shell ]; then exec scripts/vm/run.sh --shell; fi
 if [ "${1:-}" = --list ]; then

@@ -94,19 +94,19 @@ public sealed class SessionAffinityScenarios(StandardWorld world) : ScenarioBase
     [Fact]
     public Task It_ends_when_its_time_has_passed_since_the_last_connection() => HoldsAsync(async () =>
     {
-        var web = Service("web").Port().Affinity(timeoutSeconds: 4).Endpoints(Pod1, Pod2, Pod3);
+        var web = Service("web").Port().Affinity(timeoutSeconds: 4 * Pace.Factor).Endpoints(Pod1, Pod2, Pod3);
         await World.ApplyAsync(web);
         var before = await AskAllAsync(web.ClusterIP());
 
         // Within its time, each connection renews it.
         for (var i = 0; i < 3; i++)
         {
-            await Task.Delay(TimeSpan.FromSeconds(1.5));
+            await Task.Delay(Pace.Seconds(1.5));
             Assert.Equal(before, await AskAllAsync(web.ClusterIP()));
         }
 
         // After it, 16 clients do not all fall on the same endpoints again.
-        await Task.Delay(TimeSpan.FromSeconds(5.5));
+        await Task.Delay(Pace.Seconds(5.5));
         Assert.NotEqual(before, await AskAllAsync(web.ClusterIP()));
     });
 
@@ -121,9 +121,9 @@ public sealed class SessionAffinityScenarios(StandardWorld world) : ScenarioBase
         await World.ApplyAsync(web.Affinity());
         await ShouldStayAsync(Client, web.ClusterIP());
 
-        await World.ApplyAsync(web.Affinity(timeoutSeconds: 1));
+        await World.ApplyAsync(web.Affinity(timeoutSeconds: 1 * Pace.Factor));
         var before = await AskAllAsync(web.ClusterIP());
-        await Task.Delay(TimeSpan.FromSeconds(2.5));
+        await Task.Delay(Pace.Seconds(2.5));
         Assert.NotEqual(before, await AskAllAsync(web.ClusterIP()));
 
         web.AffinityTimeoutSeconds = null;

@@ -6,7 +6,7 @@ namespace ProxyFramework.Behaviour.Testbed;
 /// <summary>Waits for conditions, never for times.</summary>
 public static class Eventually
 {
-    public static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
+    public static readonly TimeSpan Limit = Pace.Seconds(20);
 
     /// <summary>Tries the assertions again until they hold; after the limit, their failure is the outcome.</summary>
     public static async Task HoldsAsync(Func<Task> assertions, TimeSpan? limit = null)

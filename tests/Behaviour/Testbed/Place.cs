@@ -7,10 +7,10 @@ namespace ProxyFramework.Behaviour.Testbed;
 public class Place
 {
     /// <summary>How long an answer is waited for; generous, as a busy machine is no failure.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    public static readonly TimeSpan Patience = Pace.Seconds(5);
 
     /// <summary>How long silence lasts until it is believed. The testbed's round trips take well under a millisecond.</summary>
-    public static readonly TimeSpan Silence = TimeSpan.FromMilliseconds(600);
+    public static readonly TimeSpan Silence = Pace.Seconds(0.6);
 
     public Place(string name, NetworkNamespace ns, IPAddress ipv4, IPAddress ipv6, bool bind = true)
     {

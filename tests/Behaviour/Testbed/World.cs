@@ -254,7 +254,7 @@ public class World : IAsyncLifetime
         write();
         var target = barrier.ClusterIP();
         var passed = await Eventually.TrueAsync(
-            async () => (await Node.AskAsync(target, TimeSpan.FromMilliseconds(200))).Kind == OutcomeKind.Answered,
+            async () => (await Node.AskAsync(target, Pace.Seconds(0.2))).Kind == OutcomeKind.Answered,
             givenUp: () => Proxy.HasExited);
         Assert.True(passed, $"mode {TestedBackend.Mode} did not put a change in force{(Proxy.HasExited ? " (it has ended)" : "")}; its log:\n{Proxy.Tail()}");
     }

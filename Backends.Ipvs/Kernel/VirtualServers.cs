@@ -1,0 +1,251 @@
+using System.Collections.Immutable;
+using ProxyFramework.Backends.Ipvs.Layout;
+using ProxyFramework.Netlink;
+using ProxyFramework.Netlink.Ipvs;
+
+namespace ProxyFramework.Backends.Ipvs.Kernel;
+
+/// <summary>
+/// Our virtual servers: makes the kernel's agree with what is wanted, and lets connections of what is not wanted any more come to
+/// their end. Not thread-safe.
+/// </summary>
+/// <param name="ipvs">The kernel's.</param>
+/// <param name="clock">For how long something drains.</param>
+/// <param name="drainTimeout">For how long it may.</param>
+internal sealed class VirtualServers(IpvsNetlink ipvs, TimeProvider clock, TimeSpan drainTimeout) : IDisposable
+{
+    private readonly IpvsBatch _batch = ipvs.CreateBatch();
+    private readonly List<(IpvsServiceKey Server, int Harmless)> _changes = [];
+    private readonly Dictionary<IpvsServiceKey, VirtualServerState> _servers = [];
+
+    /// <summary>Those that no service wants any more, and that are still there for their connections.</summary>
+    public IEnumerable<IpvsServiceKey> Retiring => _servers.Where(static server => server.Value.RetiresSince is not null).Select(static server => server.Key);
+
+    /// <summary>Whether some connections go on only until they end.</summary>
+    public bool IsDraining => _servers.Values.Any(static server => server.IsDraining);
+
+    /// <summary>Reads ours from the kernel.</summary>
+    /// <param name="isOurs">Tells ours.</param>
+    /// <exception cref="NetlinkException">The kernel refused.</exception>
+    public void Read(Func<IpvsServiceKey, bool> isOurs)
+    {
+        var former = new Dictionary<IpvsServiceKey, VirtualServerState>(_servers);
+        _servers.Clear();
+        foreach (var found in ipvs.GetServices().Where(found => isOurs(found.Service.Key) || former.ContainsKey(found.Service.Key)))
+        {
+            var server = VirtualServerState.Read(ipvs, found.Service);
+            _servers.Add(found.Service.Key, server);
+            if (former.TryGetValue(found.Service.Key, out var before))
+            {
+                KeepDrainTimes(before, server);
+            }
+        }
+    }
+
+    /// <summary>Those that there are.</summary>
+    public IReadOnlyCollection<IpvsServiceKey> Keys => _servers.Keys;
+
+    /// <summary>
+    /// Creates those that are missing, without real servers, after the changes so far: real servers follow once it is certain that no
+    /// one else has the virtual server.
+    /// </summary>
+    /// <returns>Those that the kernel refused.</returns>
+    /// <exception cref="NetlinkException">The kernel refused to tell, or the socket failed.</exception>
+    public List<RefusedServer> Create(IEnumerable<VirtualServer> wanted)
+    {
+        foreach (var service in wanted.Select(static server => server.Service))
+        {
+            if (_servers.TryGetValue(service.Key, out var server) && !server.IsUnknown)
+            {
+                continue;
+            }
+
+            if (server is not null && ipvs.FindService(service.Key) is { } found)
+            {
+                _servers[service.Key] = VirtualServerState.Read(ipvs, found.Service);
+                continue;
+            }
+
+            _servers[service.Key] = new VirtualServerState(service);
+            _batch.AddService(service);
+            _changes.Add((service.Key, 0));
+        }
+
+        return Execute();
+    }
+
+    /// <summary>Adds what makes a virtual server as it is wanted to the changes, where <see cref="Create"/> could create it.</summary>
+    public void Want(VirtualServer wanted)
+    {
+        var key = wanted.Service.Key;
+        if (!_servers.TryGetValue(key, out var server) || server.IsUnknown)
+        {
+            return;
+        }
+
+        server.RetiresSince = null;
+        if (server.Service != wanted.Service)
+        {
+            server.Service = wanted.Service;
+            _batch.SetService(wanted.Service);
+            _changes.Add((key, 0));
+        }
+
+        var former = server.Destinations.Keys.ToHashSet();
+        foreach (var destination in wanted.Destinations)
+        {
+            var at = (destination.Address, destination.Port);
+            if (!former.Remove(at))
+            {
+                _batch.AddDestination(key, destination);
+                _changes.Add((key, 0));
+            }
+            else if (server.Destinations[at].Destination != destination)
+            {
+                _batch.SetDestination(key, destination);
+                _changes.Add((key, 0));
+            }
+
+            server.Destinations[at] = (destination, null);
+        }
+
+        foreach (var at in former)
+        {
+            Leave(server, at);
+        }
+    }
+
+    /// <summary>Adds what lets a virtual server go to the changes: at once, or when its connections have ended.</summary>
+    public void Retire(IpvsServiceKey key)
+    {
+        if (!_servers.TryGetValue(key, out var server) || server.RetiresSince is not null)
+        {
+            return;
+        }
+
+        if (server.IsUnknown || IsConnectionless(key) || server.Destinations.Count == 0)
+        {
+            _batch.DeleteService(key);
+            _changes.Add((key, Errno.ESRCH));
+            _servers.Remove(key);
+            return;
+        }
+
+        server.RetiresSince = clock.GetUtcNow();
+        foreach (var at in server.Destinations.Keys.ToList())
+        {
+            Leave(server, at);
+        }
+    }
+
+    /// <summary>Carries the changes out.</summary>
+    /// <returns>Those that the kernel refused.</returns>
+    /// <exception cref="NetlinkException">The socket failed.</exception>
+    public List<RefusedServer> Execute()
+    {
+        var refused = new List<RefusedServer>();
+        if (_batch.Count > 0)
+        {
+            foreach (var error in ipvs.TryExecute(_batch).Where(error => error.Errno != _changes[error.MessageIndex].Harmless))
+            {
+                var key = _changes[error.MessageIndex].Server;
+                if (error.Request == "IPVS_CMD_NEW_SERVICE")
+                {
+                    // Nothing of ours is there, perhaps something of someone else.
+                    _servers.Remove(key);
+                    refused.Add(new(key, error.Errno == Errno.EEXIST
+                        ? $"the virtual server {key} exists and was not made by svcproxy (ipvsadm -Ln shows it)"
+                        : $"virtual server {key}: {error}"));
+                }
+                else if (_servers.TryGetValue(key, out var server))
+                {
+                    server.IsUnknown = true;
+                    refused.Add(new(key, $"virtual server {key}: {error}"));
+                }
+            }
+        }
+
+        _batch.Reset();
+        _changes.Clear();
+        return refused;
+    }
+
+    /// <summary>Lets go of what has no connections any more, or has drained for as long as it may.</summary>
+    /// <exception cref="NetlinkException">The kernel refused.</exception>
+    public DrainResult Drain()
+    {
+        var ended = ImmutableArray.CreateBuilder<IpvsServiceKey>();
+        foreach (var (key, server) in _servers.Where(static server => server.Value.IsDraining).ToList())
+        {
+            var isAnyActive = false;
+            foreach (var found in ipvs.GetDestinations(key))
+            {
+                var at = (found.Destination.Address, found.Destination.Port);
+                isAnyActive |= found.ActiveConnections > 0;
+                if (!server.Destinations.TryGetValue(at, out var destination) || destination.DrainsSince is not { } since)
+                {
+                    continue;
+                }
+
+                if (found.ActiveConnections + found.InactiveConnections == 0 || IsOver(since))
+                {
+                    _batch.DeleteDestination(key, found.Destination);
+                    _changes.Add((key, Errno.ENOENT));
+                    server.Destinations.Remove(at);
+                }
+            }
+
+            // Connections that are closing outlive their ends by minutes, and hold nobody up.
+            if (server.RetiresSince is { } retires && (!isAnyActive || IsOver(retires)))
+            {
+                _batch.DeleteService(key);
+                _changes.Add((key, Errno.ESRCH));
+                _servers.Remove(key);
+                ended.Add(key);
+            }
+        }
+
+        Execute();
+        return new DrainResult(ended.ToImmutable(), !IsDraining);
+    }
+
+    public void Dispose() => _batch.Dispose();
+
+    private static bool IsConnectionless(IpvsServiceKey key) => key is { Mark: 0, Protocol: TransportProtocol.Udp };
+
+    private static void KeepDrainTimes(VirtualServerState before, VirtualServerState server)
+    {
+        server.RetiresSince = before.RetiresSince;
+        foreach (var (at, destination) in before.Destinations)
+        {
+            if (destination.DrainsSince is not null && server.Destinations.TryGetValue(at, out var found))
+            {
+                server.Destinations[at] = (found.Destination, destination.DrainsSince);
+            }
+        }
+    }
+
+    private bool IsOver(DateTimeOffset since) => drainTimeout != Timeout.InfiniteTimeSpan && clock.GetUtcNow() - since >= drainTimeout;
+
+    /// <summary>A real server that is not wanted: one with connections gets no new ones, and goes when they have ended.</summary>
+    private void Leave(VirtualServerState server, (InetAddress Address, ushort Port) at)
+    {
+        var (destination, since) = server.Destinations[at];
+        if (IsConnectionless(server.Service.Key))
+        {
+            _batch.DeleteDestination(server.Service.Key, destination);
+            _changes.Add((server.Service.Key, Errno.ENOENT));
+            server.Destinations.Remove(at);
+            return;
+        }
+
+        if (destination.Weight != 0)
+        {
+            destination = destination with { Weight = 0 };
+            _batch.SetDestination(server.Service.Key, destination);
+            _changes.Add((server.Service.Key, 0));
+        }
+
+        server.Destinations[at] = (destination, since ?? clock.GetUtcNow());
+    }
+}
