@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
+using ProxyFramework.Backends.Ipvs.Kernel;
 using ProxyFramework.Backends.Ipvs.Layout;
+using ProxyFramework.KernelBackends;
 using ProxyFramework.Netlink;
 using ProxyFramework.Netlink.Ipvs;
 using ProxyFramework.Netlink.NfTables;
@@ -16,6 +18,7 @@ public sealed partial class IpvsBackend : IBackend
     private const int ModePreference = 300;
 
     private IpvsNode? _node;
+    private DriftWatch? _watch;
     private ILogger? _logger;
 
     /// <inheritdoc/>
@@ -41,7 +44,12 @@ public sealed partial class IpvsBackend : IBackend
             }
 
             var schedulers = new KernelSchedulers(context.Schedulers, context.DefaultScheduler, support.MissingSchedulers);
-            _node = new IpvsNode(schedulers, 1u << settings.MasqueradeBit, context.TimeProvider, context.DrainTimeout, error => Log.NotDrained(_logger, error));
+            _node = new IpvsNode(schedulers, settings, context.TimeProvider, context.DrainTimeout, error => Log.NotDrained(_logger, error));
+            _watch = new DriftWatch(_node.NftPort, CompanionSchema.IsOurs, what => Drifted(context, what), error => Log.Deaf(_logger, error));
+            if (_node.DeviceNotice is { } notice)
+            {
+                Log.NoDevice(_logger, notice);
+            }
         }
         catch (NetlinkException error)
         {
@@ -55,20 +63,25 @@ public sealed partial class IpvsBackend : IBackend
     public ValueTask<SyncResult> ApplyAsync(ServiceChangeSet changes, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(changes);
-        return ValueTask.FromResult(_node!.Apply(changes));
+        return ValueTask.FromResult(_node!.Apply(changes, _watch!));
     }
 
     /// <inheritdoc/>
     public ValueTask CleanupAsync(BackendContext context, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(context);
-        IpvsNode.Cleanup(1u << IpvsSettings.Read(context.Settings).MasqueradeBit);
+        IpvsNode.Cleanup(IpvsSettings.Read(context.Settings));
         return ValueTask.CompletedTask;
     }
 
     /// <summary>Lets go of the sockets. Everything stays in force.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (_watch is not null)
+        {
+            await _watch.DisposeAsync().ConfigureAwait(false);
+        }
+
         if (_node is not null)
         {
             await _node.DisposeAsync().ConfigureAwait(false);
@@ -100,9 +113,21 @@ public sealed partial class IpvsBackend : IBackend
         }
     }
 
+    private void Drifted(BackendContext context, string what)
+    {
+        _node!.Distrust();
+        context.ReportDrift(new DriftReport(what));
+    }
+
     private static partial class Log
     {
         [LoggerMessage(EventId = 1, Level = LogLevel.Warning, Message = "Drained virtual and real servers could not be looked after; trying again")]
         public static partial void NotDrained(ILogger logger, Exception error);
+
+        [LoggerMessage(EventId = 2, Level = LogLevel.Error, Message = "Changes of our tables by others are not heard any more; they are found when they get in the way")]
+        public static partial void Deaf(ILogger logger, Exception error);
+
+        [LoggerMessage(EventId = 3, Level = LogLevel.Warning, Message = "There is {Notice}")]
+        public static partial void NoDevice(ILogger logger, string notice);
     }
 }

@@ -8,8 +8,9 @@ using ProxyFramework.Netlink.NfTables;
 namespace ProxyFramework.Backends.Ipvs;
 
 /// <summary>
-/// This node's virtual servers, service addresses and companion tables, kept in step. Order of a change: virtual servers, then the
-/// companion table, then addresses, so that packets find everything where they are let in; what goes, goes the other way round.
+/// This node's virtual servers, service addresses and companion tables, kept in step. Order of a change: what names our virtual
+/// servers and treats their packets, then the virtual servers, then the rest of the companion table, then addresses, so that packets
+/// find everything where they are let in.
 /// </summary>
 internal sealed class IpvsNode : IAsyncDisposable
 {
@@ -19,69 +20,101 @@ internal sealed class IpvsNode : IAsyncDisposable
     private readonly Lock _lock = new();
     private readonly IpvsNetlink _ipvs = IpvsNetlink.Open();
     private readonly NftNetlink _nft = NftNetlink.Open();
-    private readonly ServiceAddresses _addresses = new();
+    private readonly ServiceAddresses _addresses;
     private readonly StaleFlows _flows = new();
     private readonly VirtualServers _servers;
     private readonly CompanionTable[] _tables;
     private readonly ServiceLayout _layout;
     private readonly Marks _marks;
+    private readonly IpvsSettings _settings;
     private readonly Dictionary<ServicePortKey, ServicePlan> _plans = [];
 
-    /// <summary>How many plans and retiring virtual servers need each address.</summary>
-    private readonly Dictionary<InetAddress, int> _addressUses = [];
+    /// <summary>What keeps the connections of each retiring virtual server going, and lets the next run know it again.</summary>
+    private readonly Dictionary<IpvsServiceKey, SetElement[]> _retiring = [];
     private readonly ITimer _drainTimer;
     private readonly Action<Exception> _notDrained;
-    private bool _isUnknown = true;
 
-    public IpvsNode(KernelSchedulers schedulers, uint masqueradeBit, TimeProvider clock, TimeSpan drainTimeout, Action<Exception> notDrained)
+    /// <summary>Set where the kernel may not have what we believe, from any thread: the next change set adopts it.</summary>
+    private volatile bool _isUnknown = true;
+
+    public IpvsNode(KernelSchedulers schedulers, IpvsSettings settings, TimeProvider clock, TimeSpan drainTimeout, Action<Exception> notDrained)
     {
+        _settings = settings;
         _notDrained = notDrained;
-        _marks = new Marks(masqueradeBit);
+        _marks = new Marks(settings.MasqueradeMark);
         _layout = new ServiceLayout(schedulers, _marks);
+        _addresses = new ServiceAddresses(settings.Device);
         _servers = new VirtualServers(_ipvs, clock, drainTimeout);
 
         // What there was before the first of our runs is kept in the table that goes last.
-        var record = CompanionTable.Find(_nft, IPFamily.IPv4)?.Comment is { Length: > 0 } comment ? comment : Sysctls.Read();
-        _tables = [.. Families.Select(family => new CompanionTable(_nft, family, masqueradeBit, record))];
+        var record = CompanionTable.Find(_nft, IPFamily.IPv4)?.Comment is { Length: > 0 } comment ? comment : NodeSettings.Read(_ipvs);
+        _tables = [.. Families.Select(family => new CompanionTable(_nft, family, settings.MasqueradeMark, record))];
         foreach (var table in _tables)
         {
             table.Create();
         }
 
-        Sysctls.Set();
+        NodeSettings.Set(_ipvs, settings);
+        DeviceNotice = _addresses.TakeDevice();
         _drainTimer = clock.CreateTimer(_ => Drain(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
+    /// <summary>Why service addresses are not on the device that they should be on; null where they are.</summary>
+    public string? DeviceNotice { get; }
+
+    /// <summary>The netlink port that our changes of nf_tables come from.</summary>
+    public uint NftPort => _nft.PortId;
+
+    /// <summary>The companion tables may be other than we believe.</summary>
+    public void Distrust() => _isUnknown = true;
+
     /// <summary>Makes the changes.</summary>
-    public SyncResult Apply(ServiceChangeSet changes)
+    public SyncResult Apply(ServiceChangeSet changes, DriftWatch watch)
     {
         lock (_lock)
         {
+            var isAdoption = _isUnknown;
+            var report = new ChangeReport(change => _flows.Add(change));
             try
             {
-                var result = changes.IsFull || _isUnknown ? ApplyAll(changes) : ApplyChanges(changes);
-                _isUnknown = false;
-                return result;
+                if (isAdoption)
+                {
+                    watch.Adopt(_nft, () => _tables.Sum(static table => table.Transactions), () => Put(changes, isAdoption: true, report));
+                }
+                else
+                {
+                    Put(changes, isAdoption: false, report);
+                }
+
+                foreach (var change in changes.Changes.Where(change => !report.HasFailed(change.Key)))
+                {
+                    report.InForce(change);
+                }
+
+                _flows.Delete(changes.Node);
             }
             catch
             {
                 _isUnknown = true;
                 throw;
             }
+
+            ScheduleDrain();
+            return report.ToSyncResult();
         }
     }
 
     /// <summary>Removes everything of ours.</summary>
-    public static void Cleanup(uint masqueradeBit)
+    public static void Cleanup(IpvsSettings settings)
     {
         using var nft = NftNetlink.Open();
-        using var addresses = new ServiceAddresses();
+        using var addresses = new ServiceAddresses(settings.Device);
         addresses.Read();
         if (IpvsNetlink.TryOpen() is { } ipvs)
         {
             using (ipvs)
             {
-                var isOurs = OursBefore(nft, addresses, new Marks(masqueradeBit));
+                var isOurs = OursBefore(nft, addresses, new Marks(settings.MasqueradeMark), settings);
                 using var batch = ipvs.CreateBatch();
                 foreach (var server in ipvs.GetServices().Select(static found => found.Service.Key).Where(isOurs))
                 {
@@ -91,12 +124,13 @@ internal sealed class IpvsNode : IAsyncDisposable
                 ipvs.Execute(batch);
                 if (CompanionTable.Find(nft, IPFamily.IPv4)?.Comment is { } record)
                 {
-                    Sysctls.Restore(record);
+                    NodeSettings.Restore(ipvs, record);
                 }
             }
         }
 
-        addresses.Remove([.. addresses.Present]);
+        addresses.Put();
+        addresses.DeleteDevice();
         foreach (var family in Families)
         {
             CompanionTable.Delete(nft, family);
@@ -121,249 +155,117 @@ internal sealed class IpvsNode : IAsyncDisposable
         }
     }
 
-    /// <summary>Tells our virtual servers by what an earlier run left beside them.</summary>
-    private static Func<IpvsServiceKey, bool> OursBefore(NftNetlink nft, ServiceAddresses addresses, Marks marks)
+    /// <summary>
+    /// Tells our virtual servers by what an earlier run left beside them: their names in the companion table, our marks. Where someone
+    /// removed that table, by our service addresses.
+    /// </summary>
+    private static Func<IpvsServiceKey, bool> OursBefore(NftNetlink nft, ServiceAddresses addresses, Marks marks, IpvsSettings settings)
     {
-        var frontends = Families.SelectMany(family => CompanionTable.ReadFrontends(nft, family)).ToHashSet();
+        var frontends = Families.ToDictionary(static family => family, family => CompanionTable.ReadFrontends(nft, family));
         return key => key.Mark != 0
             ? marks.IsOurs(key.Mark)
-            : addresses.Present.Contains(key.Address) || frontends.Contains(FrontendOf(key));
+            : !settings.Excludes(key.Address) && (frontends[key.Family]?.Contains(FrontendOf(key)) ?? addresses.Present.Contains(key.Address));
     }
 
     private static FrontendKey FrontendOf(IpvsServiceKey key) => new(key.Address, key.Protocol, key.Port);
 
-    /// <summary>Reads what there is, and makes it what is wanted.</summary>
-    private SyncResult ApplyAll(ServiceChangeSet changes)
+    private static IEnumerable<InetAddress> AddressesOf(IEnumerable<SetElement> elements) =>
+        elements.Where(static element => element.Set.Kind == SetKind.Addresses).Select(static element => element.Key.Address);
+
+    private static IEnumerable<IpvsServiceKey> ServersOf(IEnumerable<ServicePlan> plans) =>
+        plans.SelectMany(static plan => plan.Servers).Select(static server => server.Service.Key);
+
+    private void Put(ServiceChangeSet changes, bool isAdoption, ChangeReport report)
     {
-        var failures = new Dictionary<ServicePortKey, string>();
-        var former = _plans.Keys.Where(key => !changes.State.ContainsKey(key)).ToList();
-        former.ForEach(_marks.Release);
-        var known = _plans.Values.SelectMany(static plan => plan.Servers).Select(static server => server.Service.Key).ToHashSet();
-        _plans.Clear();
-        foreach (var service in changes.State.Values)
+        // What others change from here on makes the tables unknown again.
+        _isUnknown = false;
+        if (isAdoption)
         {
-            if (TryPlan(service, changes.Node, failures) is { } plan)
-            {
-                _plans.Add(service.Key, plan);
-            }
+            _plans.Clear();
+            _retiring.Clear();
+            _addresses.Forget();
         }
 
-        _addresses.Read();
-        var before = OursBefore(_nft, _addresses, _marks);
-        _servers.Read(key => before(key) || known.Contains(key));
-        var wanted = _plans.Values.SelectMany(static plan => plan.Servers).ToList();
-        var kept = wanted.Select(static server => server.Service.Key).ToHashSet();
-        var gone = _servers.Keys.Where(key => !kept.Contains(key)).ToList();
-        PutServers(gone, wanted, OwnersOf(_plans), failures);
-
-        _flows.AddFormer(gone.Where(static key => key.Mark == 0).Select(FrontendOf));
-        foreach (var change in changes.Changes)
+        if (isAdoption || changes.IsFull)
         {
-            _flows.Add(change);
+            _addresses.Read();
+            _servers.Read(isAdoption ? OursBefore(_nft, _addresses, _marks, _settings) : static _ => false);
         }
 
-        _addressUses.Clear();
-        foreach (var plan in _plans.Values)
+        var round = new Round(changes, isAdoption || changes.IsFull, _plans, _layout, _marks, report);
+        round.GiveUp(_servers.FindForeign(round.Wanted.Select(static server => server.Service.Key)).ConvertAll(RefusedServer.Foreign));
+
+        var kept = round.Wanted.Select(static server => server.Service.Key).ToHashSet();
+        var gone = (round.IsAll ? _servers.Keys : ServersOf(round.Before.Values)).Where(key => !kept.Contains(key)).ToList();
+        var revived = kept.Where(_retiring.ContainsKey).ToList();
+        var retiring = gone.Where(key => key.Mark == 0 && !_retiring.ContainsKey(key)).ToDictionary(static key => key, RetiringElements);
+        var after = round.After.Values.SelectMany(static plan => plan.Elements).ToList();
+        if (isAdoption)
         {
-            TakeAddresses(AddressesOf(plan));
+            // At first as if all of them had connections.
+            _flows.AddFormer(retiring.Keys.Select(FrontendOf));
+            PutTables(table => table.Adopt(Of(table, after.Concat(retiring.Values.SelectMany(static elements => elements))), changes.Node.LocalPods));
+        }
+        else
+        {
+            PutTables(table => table.Change([], Of(table, after.Where(static element => element.GoesFirst))));
         }
 
-        var retiring = _servers.Retiring.Where(static key => key.Mark == 0).ToList();
-        TakeAddresses(retiring.Select(static key => key.Address).Where(_addresses.Present.Contains));
-        var elements = _plans.Values.SelectMany(static plan => plan.Elements).Concat(retiring.SelectMany(RetiringElements)).ToList();
-        foreach (var table in _tables)
-        {
-            table.Replace(elements.Where(element => element.Key.Address.Family == table.Family), changes.Node.LocalPods);
-        }
-
-        Fail(_addresses.Add(_addressUses.Keys), _plans, failures);
-        _addresses.Remove([.. _addresses.Present.Where(address => !_addressUses.ContainsKey(address))]);
-        _flows.Delete(changes.Node);
-        ScheduleDrain();
-        return Result(failures, _plans.Keys);
-    }
-
-    private SyncResult ApplyChanges(ServiceChangeSet changes)
-    {
-        var failures = new Dictionary<ServicePortKey, string>();
-        var isOtherNode = !changes.Node.Equals(changes.PreviousNode);
-        var keys = isOtherNode ? changes.State.Keys.Concat(changes.Changes.Select(static change => change.Key)).ToHashSet() : [.. changes.Changes.Select(static change => change.Key)];
-        var before = new Dictionary<ServicePortKey, ServicePlan>();
-        var after = new Dictionary<ServicePortKey, ServicePlan>();
-        foreach (var key in keys)
-        {
-            if (!changes.State.TryGetValue(key, out var service))
-            {
-                _marks.Release(key);
-            }
-            else if (TryPlan(service, changes.Node, failures) is { } plan)
-            {
-                after.Add(key, plan);
-            }
-            else
-            {
-                continue;
-            }
-
-            before.Add(key, _plans.GetValueOrDefault(key, ServicePlan.None));
-        }
-
-        var wanted = after.Values.SelectMany(static plan => plan.Servers).ToList();
-        var kept = wanted.Select(static server => server.Service.Key).ToHashSet();
-        var gone = before.Values.SelectMany(static plan => plan.Servers).Select(static server => server.Service.Key).Where(key => !kept.Contains(key)).ToList();
-        var retiredBefore = _servers.Retiring.Where(static key => key.Mark == 0).ToHashSet();
-        PutServers(gone, wanted, OwnersOf(after), failures);
-        var retired = _servers.Retiring.Where(static key => key.Mark == 0).ToHashSet();
-
-        var formerElements = before.Values.SelectMany(static plan => plan.Elements).Concat(retiredBefore.Except(retired).SelectMany(RetiringElements)).ToList();
-        var elements = after.Values.SelectMany(static plan => plan.Elements).Concat(retired.Except(retiredBefore).SelectMany(RetiringElements)).ToList();
-        foreach (var table in _tables)
-        {
-            table.Change(
-                formerElements.Where(element => element.Key.Address.Family == table.Family), elements.Where(element => element.Key.Address.Family == table.Family));
-        }
-
-        foreach (var (key, _) in before)
-        {
-            _plans.Remove(key);
-        }
-
-        foreach (var (key, plan) in after)
-        {
-            _plans.Add(key, plan);
-        }
-
-        if (isOtherNode && changes.Node.LocalPods != changes.PreviousNode.LocalPods)
-        {
-            var all = _plans.Values.SelectMany(static plan => plan.Elements).Concat(retired.SelectMany(RetiringElements)).ToList();
-            foreach (var table in _tables)
-            {
-                table.Replace(all.Where(element => element.Key.Address.Family == table.Family), changes.Node.LocalPods);
-            }
-        }
-
-        TakeAddresses(after.Values.SelectMany(AddressesOf).Concat(retired.Except(retiredBefore).SelectMany(RetiringAddresses)));
-        var former = ReleaseAddresses(before.Values.SelectMany(AddressesOf).Concat(retiredBefore.Except(retired).SelectMany(RetiringAddresses)));
-        Fail(_addresses.Add(after.Values.SelectMany(AddressesOf)), after, failures);
-        _addresses.Remove(former);
-        foreach (var change in changes.Changes.Where(change => !failures.ContainsKey(change.Key)))
-        {
-            _flows.Add(change);
-        }
-
-        _flows.Delete(changes.Node);
-        ScheduleDrain();
-        return Result(failures, after.Keys);
-    }
-
-    private ServicePlan? TryPlan(ServicePort service, NodeState node, Dictionary<ServicePortKey, string> failures)
-    {
-        try
-        {
-            return _layout.Build(service, node);
-        }
-        catch (InvalidOperationException error)
-        {
-            failures[service.Key] = error.Message;
-            return null;
-        }
-    }
-
-    private void PutServers(
-        IEnumerable<IpvsServiceKey> gone, List<VirtualServer> wanted, Dictionary<IpvsServiceKey, ServicePortKey> owners, Dictionary<ServicePortKey, string> failures)
-    {
         // New ones first, so that what moves from one to another has where to go.
+        round.GiveUp(PutServers(round.Wanted, gone));
+        var retired = retiring.Where(server => _servers.Retiring.Contains(server.Key)).ToList();
+        var former = isAdoption
+            ? retiring.Where(server => !_servers.Retiring.Contains(server.Key)).SelectMany(static server => server.Value).ToList()
+            : [.. round.Before.Values.SelectMany(static plan => plan.Elements), .. revived.SelectMany(key => _retiring[key])];
+        former.AddRange(after.Except(round.After.Values.SelectMany(static plan => plan.Elements)));
+        List<SetElement> rest = isAdoption ? [] : [.. after.Where(static element => !element.GoesFirst), .. retired.SelectMany(static server => server.Value)];
+        PutTables(table => table.Change(Of(table, former), Of(table, rest)));
+        if (!isAdoption && changes.Node.LocalPods != changes.PreviousNode.LocalPods)
+        {
+            PutTables(table => table.WriteRules(changes.Node.LocalPods));
+        }
+
+        _addresses.Take(AddressesOf(round.After.Values.SelectMany(static plan => plan.Elements).Concat(retired.SelectMany(static server => server.Value))));
+        _addresses.Release(AddressesOf(round.Before.Values.SelectMany(static plan => plan.Elements).Concat(revived.SelectMany(key => _retiring[key]))));
+        round.Refuse(_addresses.Put());
+        round.Keep();
+        revived.ForEach(key => _retiring.Remove(key));
+        foreach (var (key, elements) in retired)
+        {
+            _retiring.Add(key, elements);
+        }
+    }
+
+    private static IEnumerable<SetElement> Of(CompanionTable table, IEnumerable<SetElement> elements) =>
+        elements.Where(element => element.Key.Address.Family == table.Family);
+
+    private void PutTables(Action<CompanionTable> put)
+    {
+        foreach (var table in _tables)
+        {
+            put(table);
+        }
+    }
+
+    private List<RefusedServer> PutServers(IReadOnlyCollection<VirtualServer> wanted, List<IpvsServiceKey> gone)
+    {
         var refused = _servers.Create(wanted);
-        wanted.ForEach(_servers.Want);
-        foreach (var key in gone)
+        foreach (var server in wanted)
         {
-            _servers.Retire(key);
+            _servers.Want(server);
         }
 
+        gone.ForEach(_servers.Retire);
         refused.AddRange(_servers.Execute());
-        foreach (var server in refused)
-        {
-            if (owners.TryGetValue(server.Server, out var owner))
-            {
-                failures.TryAdd(owner, server.Reason);
-            }
-        }
+        return refused;
     }
 
-    private static Dictionary<IpvsServiceKey, ServicePortKey> OwnersOf(Dictionary<ServicePortKey, ServicePlan> plans)
+    /// <summary>Of a virtual server that no service wants: its connections go on, new ones are refused.</summary>
+    private SetElement[] RetiringElements(IpvsServiceKey key)
     {
-        var owners = new Dictionary<IpvsServiceKey, ServicePortKey>();
-        foreach (var (key, plan) in plans)
-        {
-            foreach (var server in plan.Servers)
-            {
-                owners[server.Service.Key] = key;
-            }
-        }
-
-        return owners;
+        var retiring = new SetElement(new(SetKind.Retiring), FrontendOf(key));
+        return _addresses.Present.Contains(key.Address) ? [retiring, new(new(SetKind.Addresses), new(key.Address, default, 0))] : [retiring];
     }
-
-    private static IEnumerable<InetAddress> AddressesOf(ServicePlan plan) =>
-        plan.Elements.Where(static element => element.Set.Kind == SetKind.Addresses).Select(static element => element.Key.Address);
-
-    /// <summary>The address of a retiring virtual server, where it is there because of services.</summary>
-    private IEnumerable<InetAddress> RetiringAddresses(IpvsServiceKey key) => _addresses.Present.Contains(key.Address) ? [key.Address] : [];
-
-    /// <summary>Its connections go on, new ones are refused, and the next run knows it again.</summary>
-    private IEnumerable<SetElement> RetiringElements(IpvsServiceKey key)
-    {
-        yield return new(new(SetKind.Retiring), FrontendOf(key));
-        foreach (var address in RetiringAddresses(key))
-        {
-            yield return new(new(SetKind.Addresses), new(address, default, 0));
-        }
-    }
-
-    private void TakeAddresses(IEnumerable<InetAddress> addresses)
-    {
-        foreach (var address in addresses)
-        {
-            _addressUses[address] = _addressUses.GetValueOrDefault(address) + 1;
-        }
-    }
-
-    /// <returns>Those that nothing needs any more.</returns>
-    private List<InetAddress> ReleaseAddresses(IEnumerable<InetAddress> addresses)
-    {
-        var former = new List<InetAddress>();
-        foreach (var address in addresses.ToList())
-        {
-            if (_addressUses[address] == 1)
-            {
-                _addressUses.Remove(address);
-                former.Add(address);
-            }
-            else
-            {
-                _addressUses[address]--;
-            }
-        }
-
-        return former;
-    }
-
-    private static void Fail(Dictionary<InetAddress, string> refused, Dictionary<ServicePortKey, ServicePlan> plans, Dictionary<ServicePortKey, string> failures)
-    {
-        foreach (var (key, plan) in refused.Count == 0 ? [] : plans)
-        {
-            foreach (var address in AddressesOf(plan).Where(refused.ContainsKey))
-            {
-                failures.TryAdd(key, refused[address]);
-            }
-        }
-    }
-
-    private SyncResult Result(Dictionary<ServicePortKey, string> failures, IEnumerable<ServicePortKey> keys) => new()
-    {
-        Failures = [.. failures.Select(static failure => new ServicePortFailure(failure.Key, failure.Value))],
-        Notices = [.. keys.SelectMany(key => _plans[key].Notices.Select(notice => new ServicePortNotice(key, notice)))],
-    };
 
     private void ScheduleDrain() => _drainTimer.Change(_servers.IsDraining ? DrainInterval : Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
 
@@ -373,14 +275,19 @@ internal sealed class IpvsNode : IAsyncDisposable
         {
             try
             {
-                var ended = _servers.Drain().Ended.Where(static key => key.Mark == 0).ToList();
-                var elements = ended.SelectMany(RetiringElements).ToList();
-                foreach (var table in _tables)
+                var ended = _servers.Drain();
+                var elements = new List<SetElement>();
+                foreach (var server in ended)
                 {
-                    table.Change(elements.Where(element => element.Key.Address.Family == table.Family), []);
+                    if (_retiring.Remove(server, out var its))
+                    {
+                        elements.AddRange(its);
+                    }
                 }
 
-                _addresses.Remove(ReleaseAddresses(ended.SelectMany(RetiringAddresses)));
+                PutTables(table => table.Change(Of(table, elements), []));
+                _addresses.Release(AddressesOf(elements));
+                _addresses.Put();
             }
             catch (ObjectDisposedException)
             {

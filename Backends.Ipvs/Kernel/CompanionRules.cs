@@ -14,24 +14,45 @@ internal sealed class CompanionRules(CompanionSchema schema, uint masqueradeBit)
     private const int BeforeSourceNat = NftBaseChain.SourceNatPriority - 5;
 
     private const string RefuseName = "refuse";
+    private const string FromNetworkName = "from-network";
 
     private static readonly TrafficOrigin[] Origins = [TrafficOrigin.Outside, TrafficOrigin.LocalPod, TrafficOrigin.Node];
 
     private readonly int _addressRegisters = schema.Family == IPFamily.IPv4 ? 1 : 4;
 
-    /// <summary>Writes all chains.</summary>
-    public void Write(NftBatch batch, LocalPodDetection pods)
+    /// <summary>The base chains, by their names.</summary>
+    public static IReadOnlyDictionary<string, NftBaseChain> BaseChains { get; } = new Dictionary<string, NftBaseChain>
     {
-        var refuse = Chain(batch, RefuseName, null);
-        foreach (var origin in Origins)
+        ["prerouting"] = new(NftBaseChain.Filter, NftHook.PreRouting, NftBaseChain.ManglePriority),
+        ["output"] = new(NftBaseChain.Filter, NftHook.Output, NftBaseChain.ManglePriority),
+        ["postrouting"] = new(NftBaseChain.Nat, NftHook.PostRouting, BeforeSourceNat),
+    };
+
+    /// <summary>The names of all chains.</summary>
+    public static IReadOnlyCollection<string> Names { get; } =
+        [.. BaseChains.Keys, RefuseName, FromNetworkName, .. Origins.Select(static origin => new SetId(default, origin).From)];
+
+    /// <summary>Writes all chains.</summary>
+    /// <param name="batch">Where to.</param>
+    /// <param name="pods">How pods are told.</param>
+    /// <param name="existing">The chains that there are: their rules go.</param>
+    public void Write(NftBatch batch, LocalPodDetection pods, IReadOnlyCollection<string> existing)
+    {
+        foreach (var chain in existing)
         {
-            Chain(batch, new SetId(default, origin).From, null);
+            batch.FlushChain(new NftChain(schema.Table, chain));
         }
 
-        var services = Chain(batch, "from-network", null);
-        var prerouting = Chain(batch, "prerouting", new(NftBaseChain.Filter, NftHook.PreRouting, NftBaseChain.ManglePriority));
-        var output = Chain(batch, "output", new(NftBaseChain.Filter, NftHook.Output, NftBaseChain.ManglePriority));
-        var postrouting = Chain(batch, "postrouting", new(NftBaseChain.Nat, NftHook.PostRouting, BeforeSourceNat));
+        var refuse = Chain(batch, RefuseName);
+        foreach (var origin in Origins)
+        {
+            Chain(batch, new SetId(default, origin).From);
+        }
+
+        var services = Chain(batch, FromNetworkName);
+        var prerouting = Chain(batch, "prerouting");
+        var output = Chain(batch, "output");
+        var postrouting = Chain(batch, "postrouting");
 
         // linux/in.h: IPPROTO_TCP
         batch.AddRule(refuse, static rule => rule.TransportProtocol(0).Compare(0, NftComparison.Equal, 6).Reject(NftReject.TcpReset));
@@ -59,13 +80,17 @@ internal sealed class CompanionRules(CompanionSchema schema, uint masqueradeBit)
 
         // The node's own packets to a service address that is local to it have that address as their source.
         batch.AddRule(postrouting, rule => Source(rule, 0).Lookup(Name(SetKind.Addresses), 0).Masquerade(NftNatFlags.FullyRandom));
+        foreach (var chain in existing.Except(Names))
+        {
+            batch.DeleteChain(new NftChain(schema.Table, chain));
+        }
     }
 
     private static string Name(SetKind kind, TrafficOrigin origin = default) => new SetId(kind, origin).Name;
 
-    private NftChain Chain(NftBatch batch, string name, NftBaseChain? place)
+    private NftChain Chain(NftBatch batch, string name)
     {
-        var chain = new NftChain(schema.Table, name) { Base = place };
+        var chain = new NftChain(schema.Table, name) { Base = BaseChains.GetValueOrDefault(name) };
         batch.AddChain(chain);
         return chain;
     }

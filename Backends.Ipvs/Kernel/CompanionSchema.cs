@@ -11,8 +11,8 @@ internal sealed class CompanionSchema
 {
     private const string TableName = "svcproxy-ipvs-v1";
 
-    /// <summary>An IPv6 frontend (24 bytes) and source (16), first and last.</summary>
-    private const int MaxKey = 80;
+    /// <summary>The most bytes of a key: an IPv6 frontend (24) and source (16), first and last.</summary>
+    public const int MaxKey = 80;
 
     private readonly Dictionary<SetId, NftSet> _sets;
 
@@ -26,6 +26,9 @@ internal sealed class CompanionSchema
     public IPFamily Family { get; }
 
     public NftTable Table { get; }
+
+    /// <summary>Whether a table is of this mode, going by its name.</summary>
+    public static bool IsOurs(string name) => name == TableName;
 
     /// <summary>The set of an id.</summary>
     public NftSet Set(SetId id) => _sets[id];
@@ -56,16 +59,35 @@ internal sealed class CompanionSchema
     public void Delete(NftBatch batch, in SetElement element)
     {
         Span<byte> key = stackalloc byte[MaxKey];
-        var length = WriteKey(element, key, out var last);
-        if (last > 0)
+        Delete(batch, element.Set, key[..Key(element, key)]);
+    }
+
+    /// <summary>Deletes the element of a key.</summary>
+    public void Delete(NftBatch batch, SetId id, ReadOnlySpan<byte> key)
+    {
+        var set = Set(id);
+        if (set.Flags.HasFlag(NftSetFlags.Interval))
         {
-            batch.DeleteInterval(Set(element.Set), key[..length], key[length..last]);
+            batch.DeleteInterval(set, key[..(key.Length / 2)], key[(key.Length / 2)..]);
         }
         else
         {
-            batch.DeleteElement(Set(element.Set), key[..length]);
+            batch.DeleteElement(set, key);
         }
     }
+
+    /// <summary>Writes an element's key as the kernel has it: of an interval, the first key and behind it the last.</summary>
+    /// <returns>Its length, at most <see cref="MaxKey"/>.</returns>
+    public static int Key(in SetElement element, Span<byte> bytes)
+    {
+        var length = WriteKey(element, bytes, out var last);
+        return Math.Max(length, last);
+    }
+
+    /// <summary>What the kernel has as an element's data.</summary>
+    public static bool HasData(in SetElement element, ReadOnlySpan<byte> data) => element.Set.Kind == SetKind.Mark
+        ? data.Length == sizeof(uint) && MemoryMarshal.Read<uint>(data) == element.Mark
+        : data.IsEmpty;
 
     /// <summary>Reads a frontend out of a key.</summary>
     public static FrontendKey ReadFrontend(IPFamily family, ReadOnlySpan<byte> key)

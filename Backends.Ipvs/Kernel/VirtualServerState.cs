@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using ProxyFramework.Netlink.Ipvs;
 
 namespace ProxyFramework.Backends.Ipvs.Kernel;
@@ -8,6 +7,9 @@ internal sealed class VirtualServerState(IpvsService service)
 {
     /// <summary>As it is configured.</summary>
     public IpvsService Service { get; set; } = service;
+
+    /// <summary>Whether its connections have no end to wait for; of one with a mark it is known only once it was wanted.</summary>
+    public bool IsConnectionless { get; set; } = service.Key is { Mark: 0, Protocol: TransportProtocol.Udp };
 
     /// <summary>Its real servers, each with the time since which it drains.</summary>
     public Dictionary<(InetAddress Address, ushort Port), (IpvsDestination Destination, DateTimeOffset? DrainsSince)> Destinations { get; } = [];
@@ -37,9 +39,10 @@ internal sealed class VirtualServerState(IpvsService service)
 /// <summary>A change that the kernel refused.</summary>
 /// <param name="Server">Of which virtual server.</param>
 /// <param name="Reason">What the kernel said.</param>
-internal readonly record struct RefusedServer(IpvsServiceKey Server, string Reason);
-
-/// <summary>What draining has brought to its end.</summary>
-/// <param name="Ended">Virtual servers that are gone.</param>
-/// <param name="IsDone">Whether nothing drains any more.</param>
-internal readonly record struct DrainResult(ImmutableArray<IpvsServiceKey> Ended, bool IsDone);
+/// <param name="IsForeign">Whether it is because someone else made that virtual server.</param>
+internal readonly record struct RefusedServer(IpvsServiceKey Server, string Reason, bool IsForeign = false)
+{
+    /// <summary>Someone else made that virtual server.</summary>
+    public static RefusedServer Foreign(IpvsServiceKey server) =>
+        new(server, $"the virtual server {server} exists and was not made by svcproxy (ipvsadm -Ln shows it)", IsForeign: true);
+}

@@ -18,11 +18,18 @@ internal sealed class VirtualServers(IpvsNetlink ipvs, TimeProvider clock, TimeS
     private readonly List<(IpvsServiceKey Server, int Harmless)> _changes = [];
     private readonly Dictionary<IpvsServiceKey, VirtualServerState> _servers = [];
 
+    /// <summary>Those of <see cref="_servers"/> some of whose connections go on only until they end: few, whatever there is.</summary>
+    private readonly HashSet<IpvsServiceKey> _draining = [];
+    private readonly HashSet<IpvsServiceKey> _retiring = [];
+
+    /// <summary>Those of others, as of the last time that all were read.</summary>
+    private HashSet<IpvsServiceKey>? _foreign;
+
     /// <summary>Those that no service wants any more, and that are still there for their connections.</summary>
-    public IEnumerable<IpvsServiceKey> Retiring => _servers.Where(static server => server.Value.RetiresSince is not null).Select(static server => server.Key);
+    public IReadOnlySet<IpvsServiceKey> Retiring => _retiring;
 
     /// <summary>Whether some connections go on only until they end.</summary>
-    public bool IsDraining => _servers.Values.Any(static server => server.IsDraining);
+    public bool IsDraining => _draining.Count > 0;
 
     /// <summary>Reads ours from the kernel.</summary>
     /// <param name="isOurs">Tells ours.</param>
@@ -31,19 +38,38 @@ internal sealed class VirtualServers(IpvsNetlink ipvs, TimeProvider clock, TimeS
     {
         var former = new Dictionary<IpvsServiceKey, VirtualServerState>(_servers);
         _servers.Clear();
-        foreach (var found in ipvs.GetServices().Where(found => isOurs(found.Service.Key) || former.ContainsKey(found.Service.Key)))
+        _draining.Clear();
+        _retiring.Clear();
+        _foreign = [];
+        foreach (var found in ipvs.GetServices())
         {
+            if (!isOurs(found.Service.Key) && !former.ContainsKey(found.Service.Key))
+            {
+                _foreign.Add(found.Service.Key);
+                continue;
+            }
+
             var server = VirtualServerState.Read(ipvs, found.Service);
             _servers.Add(found.Service.Key, server);
             if (former.TryGetValue(found.Service.Key, out var before))
             {
                 KeepDrainTimes(before, server);
+                Remember(found.Service.Key, server);
             }
         }
     }
 
     /// <summary>Those that there are.</summary>
     public IReadOnlyCollection<IpvsServiceKey> Keys => _servers.Keys;
+
+    /// <summary>Which of these virtual servers others have made: as of the last <see cref="Read"/> where that has just been, else the kernel is asked.</summary>
+    /// <exception cref="NetlinkException">The kernel refused to tell.</exception>
+    public List<IpvsServiceKey> FindForeign(IEnumerable<IpvsServiceKey> wanted)
+    {
+        var foreign = wanted.Where(key => !_servers.ContainsKey(key) && (_foreign is null ? ipvs.FindService(key) is not null : _foreign.Contains(key))).ToList();
+        _foreign = null;
+        return foreign;
+    }
 
     /// <summary>
     /// Creates those that are missing, without real servers, after the changes so far: real servers follow once it is certain that no
@@ -84,6 +110,7 @@ internal sealed class VirtualServers(IpvsNetlink ipvs, TimeProvider clock, TimeS
         }
 
         server.RetiresSince = null;
+        server.IsConnectionless = wanted.Protocol == TransportProtocol.Udp;
         if (server.Service != wanted.Service)
         {
             server.Service = wanted.Service;
@@ -113,6 +140,8 @@ internal sealed class VirtualServers(IpvsNetlink ipvs, TimeProvider clock, TimeS
         {
             Leave(server, at);
         }
+
+        Remember(key, server);
     }
 
     /// <summary>Adds what lets a virtual server go to the changes: at once, or when its connections have ended.</summary>
@@ -123,11 +152,11 @@ internal sealed class VirtualServers(IpvsNetlink ipvs, TimeProvider clock, TimeS
             return;
         }
 
-        if (server.IsUnknown || IsConnectionless(key) || server.Destinations.Count == 0)
+        if (server.IsUnknown || server.IsConnectionless || server.Destinations.Count == 0)
         {
             _batch.DeleteService(key);
             _changes.Add((key, Errno.ESRCH));
-            _servers.Remove(key);
+            Forget(key);
             return;
         }
 
@@ -136,6 +165,8 @@ internal sealed class VirtualServers(IpvsNetlink ipvs, TimeProvider clock, TimeS
         {
             Leave(server, at);
         }
+
+        Remember(key, server);
     }
 
     /// <summary>Carries the changes out.</summary>
@@ -152,10 +183,8 @@ internal sealed class VirtualServers(IpvsNetlink ipvs, TimeProvider clock, TimeS
                 if (error.Request == "IPVS_CMD_NEW_SERVICE")
                 {
                     // Nothing of ours is there, perhaps something of someone else.
-                    _servers.Remove(key);
-                    refused.Add(new(key, error.Errno == Errno.EEXIST
-                        ? $"the virtual server {key} exists and was not made by svcproxy (ipvsadm -Ln shows it)"
-                        : $"virtual server {key}: {error}"));
+                    Forget(key);
+                    refused.Add(error.Errno == Errno.EEXIST ? RefusedServer.Foreign(key) : new(key, $"virtual server {key}: {error}"));
                 }
                 else if (_servers.TryGetValue(key, out var server))
                 {
@@ -171,12 +200,14 @@ internal sealed class VirtualServers(IpvsNetlink ipvs, TimeProvider clock, TimeS
     }
 
     /// <summary>Lets go of what has no connections any more, or has drained for as long as it may.</summary>
+    /// <returns>The virtual servers that are gone.</returns>
     /// <exception cref="NetlinkException">The kernel refused.</exception>
-    public DrainResult Drain()
+    public ImmutableArray<IpvsServiceKey> Drain()
     {
         var ended = ImmutableArray.CreateBuilder<IpvsServiceKey>();
-        foreach (var (key, server) in _servers.Where(static server => server.Value.IsDraining).ToList())
+        foreach (var key in _draining.ToList())
         {
+            var server = _servers[key];
             var isAnyActive = false;
             foreach (var found in ipvs.GetDestinations(key))
             {
@@ -200,18 +231,20 @@ internal sealed class VirtualServers(IpvsNetlink ipvs, TimeProvider clock, TimeS
             {
                 _batch.DeleteService(key);
                 _changes.Add((key, Errno.ESRCH));
-                _servers.Remove(key);
+                Forget(key);
                 ended.Add(key);
+            }
+            else
+            {
+                Remember(key, server);
             }
         }
 
         Execute();
-        return new DrainResult(ended.ToImmutable(), !IsDraining);
+        return ended.ToImmutable();
     }
 
     public void Dispose() => _batch.Dispose();
-
-    private static bool IsConnectionless(IpvsServiceKey key) => key is { Mark: 0, Protocol: TransportProtocol.Udp };
 
     private static void KeepDrainTimes(VirtualServerState before, VirtualServerState server)
     {
@@ -225,13 +258,26 @@ internal sealed class VirtualServers(IpvsNetlink ipvs, TimeProvider clock, TimeS
         }
     }
 
+    private void Remember(IpvsServiceKey key, VirtualServerState server)
+    {
+        _ = server.IsDraining ? _draining.Add(key) : _draining.Remove(key);
+        _ = server.RetiresSince is null ? _retiring.Remove(key) : _retiring.Add(key);
+    }
+
+    private void Forget(IpvsServiceKey key)
+    {
+        _servers.Remove(key);
+        _draining.Remove(key);
+        _retiring.Remove(key);
+    }
+
     private bool IsOver(DateTimeOffset since) => drainTimeout != Timeout.InfiniteTimeSpan && clock.GetUtcNow() - since >= drainTimeout;
 
     /// <summary>A real server that is not wanted: one with connections gets no new ones, and goes when they have ended.</summary>
     private void Leave(VirtualServerState server, (InetAddress Address, ushort Port) at)
     {
         var (destination, since) = server.Destinations[at];
-        if (IsConnectionless(server.Service.Key))
+        if (server.IsConnectionless)
         {
             _batch.DeleteDestination(server.Service.Key, destination);
             _changes.Add((server.Service.Key, Errno.ENOENT));

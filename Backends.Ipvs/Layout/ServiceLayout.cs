@@ -127,6 +127,7 @@ internal sealed class ServiceLayout(KernelSchedulers schedulers, Marks marks)
                 Flags = flags | (isPersistent ? IpvsServiceFlags.Persistent : default),
                 Timeout = TimeSpan.FromSeconds(isPersistent ? service.AffinityTimeoutSeconds : 0),
             },
+            service.Protocol,
             destinations.ToImmutable());
     }
 

@@ -30,6 +30,15 @@ public static class Exceptions
             "NeighbourScenarios.Node_ports_do_not_depend_on_what_the_node_itself_lets_in",
             "In userspace mode node ports are sockets of the node: its firewall for what comes in (INPUT) decides on them."),
         new("userspace", "SctpScenarios.Associations_reach_an_endpoint_through_every_frontend", "It relays TCP and UDP only; SCTP would need sockets of a kernel with CONFIG_IP_SCTP."),
+        new(
+            "ipvs",
+            "NeighbourScenarios.Node_ports_do_not_depend_on_what_the_node_itself_lets_in",
+            "Packets reach IPVS through the node's own INPUT chains: its firewall for what comes in decides on services too."),
+        new(
+            "ipvs",
+            "SessionAffinityScenarios.Turned_on_off_or_given_another_time_it_changes_on_an_existing_service",
+            "IPVS keeps a client with its endpoint at least for as long as it remembers a connection of it: 10 s after a reset, 2 min after an orderly end.",
+            "affinity ends when its time has passed and the client's closed connections are forgotten"),
     ];
 
     private const string Relays = "Userspace mode ends the client's connection and makes one of its own to the endpoint.";

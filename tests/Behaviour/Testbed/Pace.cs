@@ -14,4 +14,7 @@ public static class Pace
 
     /// <summary>So many seconds at full speed.</summary>
     public static TimeSpan Seconds(double seconds) => TimeSpan.FromSeconds(seconds * Factor);
+
+    /// <summary>A limit for what should not take so many seconds at full speed. It costs nothing while all is well, so it is generous.</summary>
+    public static TimeSpan Limit(double seconds) => Seconds(seconds * Factor);
 }

@@ -7,7 +7,7 @@ namespace ProxyFramework.Behaviour.Testbed;
 public class Place
 {
     /// <summary>How long an answer is waited for; generous, as a busy machine is no failure.</summary>
-    public static readonly TimeSpan Patience = Pace.Seconds(5);
+    public static readonly TimeSpan Patience = Pace.Limit(5);
 
     /// <summary>How long silence lasts until it is believed. The testbed's round trips take well under a millisecond.</summary>
     public static readonly TimeSpan Silence = Pace.Seconds(0.6);

@@ -67,7 +67,7 @@ public sealed class Proxy : IAsyncDisposable
         if (!_process.HasExited)
         {
             _ = Native.kill(_process.Id, signal);
-            using var deadline = new CancellationTokenSource(Pace.Seconds(30));
+            using var deadline = new CancellationTokenSource(Pace.Limit(30));
             await _process.WaitForExitAsync(deadline.Token);
         }
     }

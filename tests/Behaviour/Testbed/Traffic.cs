@@ -50,7 +50,7 @@ public sealed class Traffic : IAsyncDisposable
     {
         for (var i = 0; !_stop.IsCancellationRequested; i++)
         {
-            var outcome = await from.AskAsync(targets[i % targets.Count], Pace.Seconds(3));
+            var outcome = await from.AskAsync(targets[i % targets.Count], Pace.Limit(3));
             if (outcome.Kind != OutcomeKind.Answered)
             {
                 _failures.Enqueue(outcome);
