@@ -34,7 +34,7 @@ internal sealed class KernelSchedulers(ISchedulerCatalog schedulers, string? def
         var instead = Find(defaultScheduler)?.Name ?? "rr";
         return missing.Contains(KernelName(wanted)?.Name)
             ? $"scheduler '{wanted}': this kernel has no module ip_vs_{KernelName(wanted)!.Value.Name} ('modprobe ip_vs_{KernelName(wanted)!.Value.Name}' on the node); '{instead}' is used"
-            : $"scheduler '{wanted}' is not one of the kernel's ({string.Join(", ", Known)}); '{instead}' is used";
+            : $"scheduler '{wanted}' is not one of the kernel's ({string.Join(", ", Known)}, sh-port, mh-port); '{instead}' is used";
     }
 
     private (string Name, IpvsServiceFlags Flags)? Find(string? name) =>
@@ -45,6 +45,7 @@ internal sealed class KernelSchedulers(ISchedulerCatalog schedulers, string? def
         null => null,
         // Without it, a client whose server is drained would be refused (ip_vs_sh.c, ip_vs_mh.c).
         "sh" or "mh" => (name, IpvsServiceFlags.Scheduler1),
+        "sh-port" or "mh-port" => (name[..2], IpvsServiceFlags.Scheduler1 | IpvsServiceFlags.Scheduler2),
         _ when schedulers.Find(name) is IKernelScheduler scheduler => (scheduler.KernelName, (IpvsServiceFlags)scheduler.KernelFlags),
         _ when Known.Contains(name) => (name, default),
         _ => null,

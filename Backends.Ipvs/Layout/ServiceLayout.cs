@@ -37,7 +37,8 @@ internal sealed class ServiceLayout(KernelSchedulers schedulers, Marks marks)
             notices.Add(notice);
         }
 
-        notices.AddRange(service.Options.Keys.Select(static option => $"annotation proxyframework.io/{option}: IPVS mode does not have it; it is ignored"));
+        notices.AddRange(Forwarding.NoticesFor(service));
+        notices.AddRange(service.Options.Keys.Where(static option => option != Forwarding.Option).Select(static option => $"annotation proxyframework.io/{option}: IPVS mode does not have it; it is ignored"));
         if (service.AffinityTimeoutSeconds > 0 && servers.Keys.Any(static key => key.Mark != 0))
         {
             notices.Add("session affinity of pods and of the node to external addresses is by a hash of the client's address: "
@@ -66,7 +67,7 @@ internal sealed class ServiceLayout(KernelSchedulers schedulers, Marks marks)
         if (outside.Verdict == Verdict.Forward)
         {
             var server = new IpvsServiceKey(service.Protocol, address, frontend.Port);
-            servers[server] = Server(service, server, outside);
+            servers[server] = Server(service, server, outside, Forwarding.For(service, frontend, outside));
         }
 
         foreach (var origin in Origins)
@@ -79,7 +80,8 @@ internal sealed class ServiceLayout(KernelSchedulers schedulers, Marks marks)
                 continue;
             }
 
-            if (route.Masquerade)
+            // Answers that go past this node could not be translated back.
+            if (route.Masquerade && Forwarding.For(service, frontend, group) == IpvsForwarding.Masquerade)
             {
                 elements.Add(new(new(SetKind.Masquerade, origin), key));
             }
@@ -88,7 +90,7 @@ internal sealed class ServiceLayout(KernelSchedulers schedulers, Marks marks)
             {
                 var mark = marks.Take(service.Key, route.Masquerade);
                 var server = new IpvsServiceKey(service.Family, mark);
-                servers.TryAdd(server, Server(service, server, group));
+                servers.TryAdd(server, Server(service, server, group, Forwarding.ForAll(service, group)));
                 elements.Add(new(new(SetKind.Mark, origin), key, Mark: mark));
             }
         }
@@ -102,7 +104,7 @@ internal sealed class ServiceLayout(KernelSchedulers schedulers, Marks marks)
         }
     }
 
-    private VirtualServer Server(ServicePort service, IpvsServiceKey key, EndpointGroup group)
+    private VirtualServer Server(ServicePort service, IpvsServiceKey key, EndpointGroup group, IpvsForwarding forwarding)
     {
         var isAffine = service.AffinityTimeoutSeconds > 0;
         var (scheduler, flags) = isAffine && key.Mark != 0 ? KernelSchedulers.SourceHash : schedulers.For(service, group);
@@ -110,14 +112,14 @@ internal sealed class ServiceLayout(KernelSchedulers schedulers, Marks marks)
         var destinations = ImmutableArray.CreateBuilder<IpvsDestination>(group.Endpoints.Length + service.Draining.Length);
         foreach (var endpoint in group.Endpoints)
         {
-            destinations.Add(new IpvsDestination(endpoint.Address, endpoint.Port) { Weight = endpoint.Weight });
+            destinations.Add(new IpvsDestination(endpoint.Address, endpoint.Port) { Forwarding = forwarding, Weight = endpoint.Weight });
         }
 
         foreach (var endpoint in service.Draining)
         {
             if (!group.Endpoints.Any(active => active.Address == endpoint.Address && active.Port == endpoint.Port))
             {
-                destinations.Add(new IpvsDestination(endpoint.Address, endpoint.Port) { Weight = 0 });
+                destinations.Add(new IpvsDestination(endpoint.Address, endpoint.Port) { Forwarding = forwarding, Weight = 0 });
             }
         }
 

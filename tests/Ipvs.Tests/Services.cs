@@ -49,7 +49,7 @@ internal static class Services
     public static ServiceLayout Layout(string? defaultScheduler = null, params IReadOnlyCollection<string> missing) =>
         new(new KernelSchedulers(new NoPlugins(), defaultScheduler, missing), new Marks(1 << 14));
 
-    private sealed class NoPlugins : ISchedulerCatalog
+    internal sealed class NoPlugins : ISchedulerCatalog
     {
         public IReadOnlyCollection<string> Names => [];
 
