@@ -15,6 +15,7 @@ namespace ProxyFramework.Backends.Ipvs;
 internal sealed class IpvsNode : IAsyncDisposable
 {
     private static readonly TimeSpan DrainInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan DrainPause = TimeSpan.FromMilliseconds(20);
     private static readonly IPFamily[] Families = Enum.GetValues<IPFamily>();
 
     private readonly Lock _lock = new();
@@ -32,6 +33,7 @@ internal sealed class IpvsNode : IAsyncDisposable
     /// <summary>What keeps the connections of each retiring virtual server going, and lets the next run know it again.</summary>
     private readonly Dictionary<IpvsServiceKey, SetElement[]> _retiring = [];
     private readonly ITimer _drainTimer;
+    private bool _isDrainDue;
     private readonly Action<Exception> _notDrained;
 
     /// <summary>Set where the kernel may not have what we believe, from any thread: the next change set adopts it.</summary>
@@ -99,7 +101,7 @@ internal sealed class IpvsNode : IAsyncDisposable
                 throw;
             }
 
-            ScheduleDrain();
+            ScheduleDrain(DrainInterval);
             return report.ToSyncResult();
         }
     }
@@ -267,15 +269,34 @@ internal sealed class IpvsNode : IAsyncDisposable
         return _addresses.Present.Contains(key.Address) ? [retiring, new(new(SetKind.Addresses), new(key.Address, default, 0))] : [retiring];
     }
 
-    private void ScheduleDrain() => _drainTimer.Change(_servers.IsDraining ? DrainInterval : Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    private void ScheduleDrain(TimeSpan after)
+    {
+        // Where changes come all the time, they must not put it off.
+        if (!_servers.IsDraining)
+        {
+            (_isDrainDue, after) = (false, Timeout.InfiniteTimeSpan);
+        }
+        else if (_isDrainDue)
+        {
+            return;
+        }
+        else
+        {
+            _isDrainDue = true;
+        }
+
+        _drainTimer.Change(after, Timeout.InfiniteTimeSpan);
+    }
 
     private void Drain()
     {
         lock (_lock)
         {
+            _isDrainDue = false;
+            var isRound = true;
             try
             {
-                var ended = _servers.Drain();
+                (var ended, isRound) = _servers.Drain();
                 var elements = new List<SetElement>();
                 foreach (var server in ended)
                 {
@@ -299,7 +320,7 @@ internal sealed class IpvsNode : IAsyncDisposable
                 _notDrained(error);
             }
 
-            ScheduleDrain();
+            ScheduleDrain(isRound ? DrainInterval : DrainPause);
         }
     }
 }

@@ -1,4 +1,5 @@
 using ProxyFramework.Benchmarks;
+using ProxyFramework.Benchmarks.Ipvs;
 using ProxyFramework.Benchmarks.Nftables;
 using ProxyFramework.Benchmarks.Scale;
 
@@ -6,6 +7,7 @@ using ProxyFramework.Benchmarks.Scale;
 IBenchmark[] benchmarks =
 [
     new NodeViewBenchmark(), new NodeViewProfile(), new ProxyStart(), new WriteManifests(), new NftablesBenchmark(), new IpvsBenchmark(),
+    new IpvsModeBenchmark(),
 ];
 
 if (args.Length > 0 && Array.Find(benchmarks, benchmark => benchmark.Name == args[0]) is { } chosen)

@@ -14,6 +14,9 @@ namespace ProxyFramework.Backends.Ipvs.Kernel;
 /// <param name="drainTimeout">For how long it may.</param>
 internal sealed class VirtualServers(IpvsNetlink ipvs, TimeProvider clock, TimeSpan drainTimeout) : IDisposable
 {
+    /// <summary>How many virtual servers' connections are looked at in one go: changes wait meanwhile, each takes the kernel some 20 µs.</summary>
+    private const int MaxLooks = 100;
+
     private readonly IpvsBatch _batch = ipvs.CreateBatch();
     private readonly List<(IpvsServiceKey Server, int Harmless)> _changes = [];
     private readonly Dictionary<IpvsServiceKey, VirtualServerState> _servers = [];
@@ -21,6 +24,8 @@ internal sealed class VirtualServers(IpvsNetlink ipvs, TimeProvider clock, TimeS
     /// <summary>Those of <see cref="_servers"/> some of whose connections go on only until they end: few, whatever there is.</summary>
     private readonly HashSet<IpvsServiceKey> _draining = [];
     private readonly HashSet<IpvsServiceKey> _retiring = [];
+
+    private Queue<IpvsServiceKey> _toLookAt = new();
 
     /// <summary>Those of others, as of the last time that all were read.</summary>
     private HashSet<IpvsServiceKey>? _foreign;
@@ -199,14 +204,25 @@ internal sealed class VirtualServers(IpvsNetlink ipvs, TimeProvider clock, TimeS
         return refused;
     }
 
-    /// <summary>Lets go of what has no connections any more, or has drained for as long as it may.</summary>
-    /// <returns>The virtual servers that are gone.</returns>
+    /// <summary>Lets go of what has no connections any more, or has drained for as long as it may; of some virtual servers a call.</summary>
+    /// <returns>The virtual servers that are gone, and whether all have been looked at since the call before that said so.</returns>
     /// <exception cref="NetlinkException">The kernel refused.</exception>
-    public ImmutableArray<IpvsServiceKey> Drain()
+    public (ImmutableArray<IpvsServiceKey> Ended, bool IsRound) Drain()
     {
         var ended = ImmutableArray.CreateBuilder<IpvsServiceKey>();
-        foreach (var key in _draining.ToList())
+        if (_toLookAt.Count == 0)
         {
+            _toLookAt = new(_draining);
+        }
+
+        for (var looks = 0; looks < MaxLooks && _toLookAt.TryDequeue(out var key);)
+        {
+            if (!_draining.Contains(key))
+            {
+                continue;
+            }
+
+            looks++;
             var server = _servers[key];
             var isAnyActive = false;
             foreach (var found in ipvs.GetDestinations(key))
@@ -241,7 +257,7 @@ internal sealed class VirtualServers(IpvsNetlink ipvs, TimeProvider clock, TimeS
         }
 
         Execute();
-        return ended.ToImmutable();
+        return (ended.ToImmutable(), _toLookAt.Count == 0);
     }
 
     public void Dispose() => _batch.Dispose();

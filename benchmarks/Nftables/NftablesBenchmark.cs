@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using ProxyFramework.Backends.Nftables;
 using ProxyFramework.Core.Sources;
 using ProxyFramework.Testing;
 
@@ -66,14 +67,14 @@ internal sealed class NftablesBenchmark : IBenchmark
         using var network = new FirstPacket();
         var cpuBefore = Environment.CpuUsage.TotalTime;
         var loaded = Cluster.Load(services);
-        var rig = NftablesRig.Start(network.Node, loaded);
+        var rig = BackendRig.Start(new NftablesBackend(), network.Node, loaded);
         loaded.TakeChanges();
         var clock = Stopwatch.StartNew();
         rig.ApplyAll();
         var (load, cpu) = (clock.Elapsed, Environment.CpuUsage.TotalTime - cpuBefore);
 
         await rig.DisposeAsync();
-        rig = NftablesRig.Start(network.Node, loaded);
+        rig = BackendRig.Start(new NftablesBackend(), network.Node, loaded);
         clock.Restart();
         rig.ApplyAll();
         var restart = clock.Elapsed;
@@ -90,7 +91,7 @@ internal sealed class NftablesBenchmark : IBenchmark
         return new Row(services, kernel, load, cpu, restart, nftLoad, nftChange, replaced, withView, resized, added, sustained, through, direct);
     }
 
-    private static TimeSpan AddOrRemove(NftablesRig rig, int number, bool isAdded)
+    private static TimeSpan AddOrRemove(BackendRig rig, int number, bool isAdded)
     {
         var (service, slice) = (Cluster.Service(number), Cluster.Slice(number, 0));
         if (isAdded)
@@ -127,7 +128,7 @@ internal sealed class NftablesBenchmark : IBenchmark
     }
 
     /// <summary>Changes at an even pace.</summary>
-    private static (double Rate, double Cpu) Sustain(NftablesRig rig, int services)
+    private static (double Rate, double Cpu) Sustain(BackendRig rig, int services)
     {
         var random = new Random(2);
         var cpu = Environment.CpuUsage.TotalTime;

@@ -34,7 +34,10 @@ public class Place
     public IPAddress Address(Family family) => family == Family.IPv4 ? IPv4 : IPv6;
 
     /// <summary>Connects anew and asks who is there, over the target's protocol.</summary>
-    public async Task<Outcome> AskAsync(Target target, TimeSpan? patience = null)
+    /// <param name="target">Whom.</param>
+    /// <param name="patience">How long; <see cref="Patience"/> unless given.</param>
+    /// <param name="sourcePort">Of a UDP client; a free one unless given.</param>
+    public async Task<Outcome> AskAsync(Target target, TimeSpan? patience = null, int sourcePort = 0)
     {
         var attempt = $"{target} from {Name}";
         if (target.Protocol == Protocol.Sctp)
@@ -44,7 +47,7 @@ public class Place
 
         if (target.Protocol == Protocol.Udp)
         {
-            using var flow = OpenFlow(target);
+            using var flow = OpenFlow(target, sourcePort);
             return await flow.AskAsync(patience);
         }
 

@@ -2,21 +2,21 @@ using System.Collections.Immutable;
 using System.Diagnostics;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
-using ProxyFramework.Backends.Nftables;
 using ProxyFramework.Core.Sources;
 using ProxyFramework.Core.View;
 using ProxyFramework.Testing;
 
-namespace ProxyFramework.Benchmarks.Nftables;
+namespace ProxyFramework.Benchmarks;
 
-/// <summary>The backend in a network namespace of its own, fed from a node view as the sync loop feeds it.</summary>
-internal sealed class NftablesRig : IAsyncDisposable
+/// <summary>A backend in a network namespace of its own, fed from a node view as the sync loop feeds it.</summary>
+internal sealed class BackendRig : IAsyncDisposable
 {
     private readonly Dictionary<ServicePortKey, ServicePort> _state = [];
-    private readonly NftablesBackend _backend = new();
+    private readonly IBackend _backend;
 
-    private NftablesRig(NetworkNamespace place, NodeView view)
+    private BackendRig(IBackend backend, NetworkNamespace place, NodeView view)
     {
+        _backend = backend;
         Namespace = place;
         View = view;
     }
@@ -25,10 +25,10 @@ internal sealed class NftablesRig : IAsyncDisposable
 
     public NodeView View { get; }
 
-    /// <summary>Starts the backend in a namespace.</summary>
-    public static NftablesRig Start(NetworkNamespace place, NodeView view)
+    /// <summary>Starts a backend in a namespace.</summary>
+    public static BackendRig Start(IBackend backend, NetworkNamespace place, NodeView view)
     {
-        var rig = new NftablesRig(place, view);
+        var rig = new BackendRig(backend, place, view);
         var context = new BackendContext
         {
             LoggerFactory = NullLoggerFactory.Instance,
