@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 . scripts/prepare.sh
 
 # A part is a test project, or the behaviour suite against one mode.
-modes=(userspace nftables)
+modes=(userspace nftables iptables-legacy iptables-nft)
 parts=(format)
 for project in tests/*.Tests/*.Tests.csproj; do
   name=$(basename "$project" .Tests.csproj)
@@ -157,6 +157,7 @@ for part in "${chosen[@]}"; do
     netlink-vm | ipvs-vm | behaviour-ipvs) ;;
     netlink) run_project netlink Netlink.Tests -- -trait- Kernel=ipvs ;;
     ipvs) run_project ipvs Ipvs.Tests -- -trait- Kernel=ipvs ;;
+    behaviour-iptables-*) run_project "$part" Behaviour SVCPROXY_MODE=iptables "SVCPROXY_ARGS=--set iptables:flavour=${part##*-}" ;;
     behaviour-*) run_project "$part" Behaviour "SVCPROXY_MODE=${part#behaviour-}" ;;
     *)
       for project in tests/*.Tests/*.Tests.csproj; do

@@ -11,12 +11,15 @@ public sealed class SlotTables(string mode, ISchedulerCatalog schedulers, string
     /// <summary>The most slots a group is cut into; a group with more endpoints has one slot for each.</summary>
     public const int MaxSlots = 1024;
 
+    /// <summary>By the number of endpoints: one slot for each.</summary>
+    private readonly Dictionary<int, SlotTable> _random = [];
+
     /// <summary>The slots of a group that forwards.</summary>
     public SlotTable For(ServicePort service, EndpointGroup group)
     {
         var scheduler = SlotScheduler(service.Scheduler) ?? SlotScheduler(defaultScheduler);
         var count = group.Endpoints.Length;
-        return scheduler?.BuildSlots(group.Endpoints, Math.Max(MaxSlots, count)) ?? new SlotTable([.. Enumerable.Range(0, count).Select(i => (ushort)i)], SlotSelector.Random);
+        return scheduler?.BuildSlots(group.Endpoints, Math.Max(MaxSlots, count)) ?? OneForEach(count);
     }
 
     /// <summary>What the operator should know where the scheduler asked for cannot be honoured; null where it can.</summary>
@@ -32,6 +35,17 @@ public sealed class SlotTables(string mode, ISchedulerCatalog schedulers, string
         return schedulers.Find(wanted) is null
             ? $"scheduler '{wanted}' is not known (there are: {string.Join(", ", schedulers.Names)}); '{instead}' is used"
             : $"scheduler '{wanted}' cannot be written as a table of slots, which mode {mode} needs; '{instead}' is used";
+    }
+
+    private SlotTable OneForEach(int count)
+    {
+        if (!_random.TryGetValue(count, out var table))
+        {
+            table = new SlotTable([.. Enumerable.Range(0, count).Select(static slot => (ushort)slot)], SlotSelector.Random);
+            _random.Add(count, table);
+        }
+
+        return table;
     }
 
     private ISlotScheduler? SlotScheduler(string? name) => name is null ? null : schedulers.Find(name) as ISlotScheduler;

@@ -25,16 +25,19 @@ internal sealed class BackendRig : IAsyncDisposable
 
     public NodeView View { get; }
 
+    /// <summary>Whether the backend runs programs, which are in the namespace of the thread that starts them.</summary>
+    public bool RunsPrograms { get; init; }
+
     /// <summary>Starts a backend in a namespace.</summary>
-    public static BackendRig Start(IBackend backend, NetworkNamespace place, NodeView view)
+    public static BackendRig Start(IBackend backend, NetworkNamespace place, NodeView view, params (string Name, string Value)[] settings)
     {
-        var rig = new BackendRig(backend, place, view);
+        var rig = new BackendRig(backend, place, view) { RunsPrograms = backend.Name == "iptables" };
         var context = new BackendContext
         {
             LoggerFactory = NullLoggerFactory.Instance,
             TimeProvider = TimeProvider.System,
             Schedulers = NoSchedulers.Instance,
-            Settings = new ConfigurationBuilder().Build(),
+            Settings = new ConfigurationBuilder().AddInMemoryCollection(settings.ToDictionary(setting => setting.Name, setting => (string?)setting.Value)).Build(),
             ReportDrift = static drift => Console.Error.WriteLine($"unexpected drift: {drift.Description}"),
         };
         place.Run(() => rig._backend.StartAsync(context, CancellationToken.None).AsTask().Wait());
@@ -83,14 +86,14 @@ internal sealed class BackendRig : IAsyncDisposable
     private TimeSpan Apply(bool isFull, ImmutableArray<ServicePortChange> changes)
     {
         var set = new ServiceChangeSet { IsFull = isFull, Changes = changes, State = _state, Node = View.Node, PreviousNode = View.Node };
+        return RunsPrograms ? Namespace.Run(() => Apply(set)) : Apply(set);
+    }
+
+    private TimeSpan Apply(ServiceChangeSet set)
+    {
         var started = Stopwatch.GetTimestamp();
         var result = _backend.ApplyAsync(set, CancellationToken.None).AsTask().GetAwaiter().GetResult();
         var elapsed = Stopwatch.GetElapsedTime(started);
-        if (!result.Failures.IsEmpty)
-        {
-            throw new InvalidOperationException(result.Failures[0].ToString());
-        }
-
-        return elapsed;
+        return result.Failures.IsEmpty ? elapsed : throw new InvalidOperationException(result.Failures[0].ToString());
     }
 }

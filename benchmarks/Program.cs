@@ -1,4 +1,5 @@
 using ProxyFramework.Benchmarks;
+using ProxyFramework.Benchmarks.Iptables;
 using ProxyFramework.Benchmarks.Ipvs;
 using ProxyFramework.Benchmarks.Nftables;
 using ProxyFramework.Benchmarks.Scale;
@@ -6,8 +7,8 @@ using ProxyFramework.Benchmarks.Scale;
 // dotnet run -c Release --project benchmarks -- NAME [ARGUMENTS]. A new benchmark is a class and a line here.
 IBenchmark[] benchmarks =
 [
-    new NodeViewBenchmark(), new NodeViewProfile(), new ProxyStart(), new WriteManifests(), new NftablesBenchmark(), new IpvsBenchmark(),
-    new IpvsModeBenchmark(),
+    new NodeViewBenchmark(), new NodeViewProfile(), new ProxyStart(), new WriteManifests(), new NftablesBenchmark(), new IpvsBenchmark(), new IpvsModeBenchmark(),
+    new IptablesBenchmark(),
 ];
 
 if (args.Length > 0 && Array.Find(benchmarks, benchmark => benchmark.Name == args[0]) is { } chosen)

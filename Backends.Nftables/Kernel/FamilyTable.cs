@@ -69,11 +69,18 @@ internal sealed partial class FamilyTable : IDisposable
     public void Apply(IEnumerable<ServicePortChange> changes, NodeState node, ChangeReport report, CancellationToken cancellationToken)
     {
         var isNodeChanged = _table.TakeNode(node);
-        var known = changes
-            .Select(change => change with { Before = _inForce.GetValueOrDefault(change.Key) })
-            .Where(static change => !Equals(change.Before, change.After))
-            .OrderBy(static change => LosesFrontends(change) ? 0 : 1);
-        Run(known, _knownDiff, report, cancellationToken);
+        List<ServicePortChange> known = [];
+        foreach (var change in changes)
+        {
+            var inForce = _inForce.GetValueOrDefault(change.Key);
+            if (!Equals(inForce, change.After))
+            {
+                known.Add(change with { Before = inForce });
+            }
+        }
+
+        var ordered = known.Count == 1 ? known : known.Where(static change => LosesFrontends(change)).Concat(known.Where(static change => !LosesFrontends(change)));
+        Run(ordered, _knownDiff, report, cancellationToken);
         if (isNodeChanged)
         {
             _table.Commit(_table.WriteChains);

@@ -55,7 +55,7 @@ internal sealed class KernelDiff : IElementDiff
         Span<byte> data = stackalloc byte[ElementCodec.MaxData];
         foreach (ref readonly var element in CollectionsMarshal.AsSpan(_wanted))
         {
-            if (element.Key.Set.IsShared && !_uses.Take(element.Key))
+            if (element.Key.Set.IsShared && _uses.Change(element.Key, 1) == 0)
             {
                 continue;
             }

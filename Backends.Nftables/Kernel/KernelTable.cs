@@ -10,6 +10,7 @@ internal sealed class KernelTable(NftNetlink nft, TableSchema schema, ChainLayou
     private readonly NftBatch _batch = new();
     private readonly RuleLowering _rules = new(schema.Family);
     private readonly HashSet<string> _chains = [];
+    private NodeState? _node;
     private LocalPodDetection _pods = LocalPodDetection.None;
     private ImmutableArray<InetAddress> _nodePortAddresses = [];
 
@@ -30,10 +31,15 @@ internal sealed class KernelTable(NftNetlink nft, TableSchema schema, ChainLayou
     /// <returns>Whether something that the table depends on is another.</returns>
     public bool TakeNode(NodeState node)
     {
+        if (ReferenceEquals(node, _node))
+        {
+            return false;
+        }
+
         // The kernel lets nothing from 127.0.0.0/8 or ::1 leave the node, so that these would be unreachable and not only unserved.
         ImmutableArray<InetAddress> addresses = [.. node.NodePortAddresses.Where(address => address.Family == schema.Family && !address.IsLoopback)];
         var isChanged = _pods != node.LocalPods || !_nodePortAddresses.AsSpan().SequenceEqual(addresses.AsSpan());
-        (_pods, _nodePortAddresses) = (node.LocalPods, addresses);
+        (_node, _pods, _nodePortAddresses) = (node, node.LocalPods, addresses);
         return isChanged;
     }
 

@@ -51,6 +51,9 @@ internal sealed class TableSchema
     /// <summary>The chain of this name, with its place where it is a base chain.</summary>
     public NftChain Chain(Chain chain) => new(Table, chain.Name) { Base = chain.Base };
 
+    /// <summary>One more than the greatest <see cref="Order"/> so far.</summary>
+    public int Orders => _sets.Count;
+
     private (NftSet Set, int Order) Find(SetId id)
     {
         if (!_sets.TryGetValue(id, out var set))

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 using ProxyFramework.Backends.Nftables.Layout;
 using ProxyFramework.Netlink.NfTables;
@@ -13,6 +14,7 @@ internal sealed class Transaction(TableSchema schema, ElementCodec codec)
     private readonly List<Element> _deletions = [];
     private readonly List<Element> _additions = [];
     private readonly List<Entry> _entries = [];
+    private readonly List<Entry> _sorted = [];
 
     /// <summary>The changes.</summary>
     public List<ServicePortChange> Changes { get; } = [];
@@ -27,6 +29,7 @@ internal sealed class Transaction(TableSchema schema, ElementCodec codec)
         _deletions.Clear();
         _additions.Clear();
         _entries.Clear();
+        _sorted.Clear();
     }
 
     /// <summary>Adds a change.</summary>
@@ -64,10 +67,10 @@ internal sealed class Transaction(TableSchema schema, ElementCodec codec)
     /// <summary>Writes the elements: set by set, what goes before what comes.</summary>
     public void Write(NftBatch batch)
     {
-        _entries.Sort(static (left, right) => left.Order != right.Order ? left.Order.CompareTo(right.Order) : left.Index.CompareTo(right.Index));
+        Sort();
         var deletions = CollectionsMarshal.AsSpan(_deletions);
         var additions = CollectionsMarshal.AsSpan(_additions);
-        foreach (var entry in CollectionsMarshal.AsSpan(_entries))
+        foreach (var entry in CollectionsMarshal.AsSpan(_sorted))
         {
             if (entry.Order % 2 == 0)
             {
@@ -82,7 +85,32 @@ internal sealed class Transaction(TableSchema schema, ElementCodec codec)
 
     /// <summary>Whose an element of the last written batch is.</summary>
     /// <param name="element"><see cref="NftError.Element"/>, counted from the first element that <see cref="Write"/> wrote.</param>
-    public ServicePortKey? OwnerOf(int element) => element >= 0 && element < _entries.Count ? Changes[_entries[element].Change].Key : null;
+    public ServicePortKey? OwnerOf(int element) => element >= 0 && element < _sorted.Count ? Changes[_sorted[element].Change].Key : null;
+
+    /// <summary>By set, in the order in which they came: there are few sets and many elements, so each goes straight to its place.</summary>
+    private void Sort()
+    {
+        var places = ArrayPool<int>.Shared.Rent((2 * schema.Orders) + 1);
+        places.AsSpan().Clear();
+        foreach (var entry in CollectionsMarshal.AsSpan(_entries))
+        {
+            places[entry.Order + 1]++;
+        }
+
+        for (var order = 1; order <= 2 * schema.Orders; order++)
+        {
+            places[order] += places[order - 1];
+        }
+
+        CollectionsMarshal.SetCount(_sorted, _entries.Count);
+        var sorted = CollectionsMarshal.AsSpan(_sorted);
+        foreach (var entry in CollectionsMarshal.AsSpan(_entries))
+        {
+            sorted[places[entry.Order]++] = entry;
+        }
+
+        ArrayPool<int>.Shared.Return(places);
+    }
 
     private static string Comment(in ServicePortKey key) => key.PortName.Length == 0 ? key.Service.ToString() : $"{key.Service}:{key.PortName}";
 

@@ -7,7 +7,11 @@ namespace ProxyFramework.Backends.Nftables.Layout;
 /// <param name="Frontend">The frontend; for <see cref="SetKind.ClusterIPs"/> and <see cref="SetKind.Hairpin"/> its address alone counts.</param>
 /// <param name="Selector">The slot, or the id of an endpoint.</param>
 /// <param name="Source">The range of sources in <see cref="SetKind.Allowed"/>.</param>
-internal readonly record struct ElementKey(SetId Set, FrontendKey Frontend, uint Selector = 0, InetPrefix Source = default);
+internal readonly record struct ElementKey(SetId Set, FrontendKey Frontend, uint Selector = 0, InetPrefix Source = default)
+{
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Set, Frontend.Address, (Frontend.Port << 16) + (int)Selector, Source);
+}
 
 /// <summary>What an element of a map leads to.</summary>
 /// <param name="Address">The endpoint's address.</param>

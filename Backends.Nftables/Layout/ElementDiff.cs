@@ -11,6 +11,7 @@ internal sealed class ElementDiff(ElementLayout layout, ElementUses uses) : IEle
     private readonly List<Element> _before = [];
     private readonly List<Element> _after = [];
     private readonly Dictionary<ElementKey, ElementValue> _old = [];
+    private readonly Dictionary<ElementKey, int> _uses = [];
 
     /// <summary>The elements of a change; shared ones are counted and appear only where the first use comes or the last goes.</summary>
     /// <inheritdoc/>
@@ -19,45 +20,40 @@ internal sealed class ElementDiff(ElementLayout layout, ElementUses uses) : IEle
         _before.Clear();
         _after.Clear();
         _old.Clear();
-        if (change.After is { } after)
+        _uses.Clear();
+        if (change.After is { } wanted)
         {
-            layout.Add(after, _after);
+            layout.Add(wanted, _after);
         }
 
-        if (change.Before is { } before)
+        if (change.Before is { } inForce)
         {
-            layout.Add(before, _before);
+            layout.Add(inForce, _before);
         }
 
-        // New uses of shared elements are counted first: one that goes and comes again is not touched.
-        foreach (ref readonly var element in CollectionsMarshal.AsSpan(_after))
-        {
-            if (element.Key.Set.IsShared && uses.Take(element.Key))
-            {
-                additions.Add(element);
-            }
-        }
-
-        foreach (ref readonly var element in CollectionsMarshal.AsSpan(_before))
-        {
-            if (!element.Key.Set.IsShared)
-            {
-                _old.Add(element.Key, element.Value);
-            }
-            else if (uses.Release(element.Key))
-            {
-                deletions.Add(element);
-            }
-        }
-
-        foreach (ref readonly var element in CollectionsMarshal.AsSpan(_after))
+        // The counts of all shared elements are a large table: what stays as it is does not come near it.
+        ReadOnlySpan<Element> before = CollectionsMarshal.AsSpan(_before);
+        ReadOnlySpan<Element> after = CollectionsMarshal.AsSpan(_after);
+        DropCommonEnds(ref before, ref after);
+        foreach (ref readonly var element in before)
         {
             if (element.Key.Set.IsShared)
             {
-                continue;
+                CollectionsMarshal.GetValueRefOrAddDefault(_uses, element.Key, out _)--;
             }
+            else
+            {
+                _old.Add(element.Key, element.Value);
+            }
+        }
 
-            if (!_old.Remove(element.Key, out var value))
+        foreach (ref readonly var element in after)
+        {
+            if (element.Key.Set.IsShared)
+            {
+                CollectionsMarshal.GetValueRefOrAddDefault(_uses, element.Key, out _)++;
+            }
+            else if (!_old.Remove(element.Key, out var value))
             {
                 additions.Add(element);
             }
@@ -72,5 +68,28 @@ internal sealed class ElementDiff(ElementLayout layout, ElementUses uses) : IEle
         {
             deletions.Add(new(key, value));
         }
+
+        foreach (var (key, difference) in _uses)
+        {
+            if (difference != 0 && uses.Change(key, difference) is var edge and not 0)
+            {
+                (edge > 0 ? additions : deletions).Add(new(key));
+            }
+        }
+    }
+
+    private static void DropCommonEnds(ref ReadOnlySpan<Element> before, ref ReadOnlySpan<Element> after)
+    {
+        var common = before.CommonPrefixLength(after);
+        before = before[common..];
+        after = after[common..];
+        common = 0;
+        while (common < Math.Min(before.Length, after.Length) && before[^(common + 1)] == after[^(common + 1)])
+        {
+            common++;
+        }
+
+        before = before[..^common];
+        after = after[..^common];
     }
 }

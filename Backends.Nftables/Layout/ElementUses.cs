@@ -2,27 +2,23 @@ using System.Runtime.InteropServices;
 
 namespace ProxyFramework.Backends.Nftables.Layout;
 
-/// <summary>Counts how many times each shared element (a cluster IP, an endpoint's hairpin) is wanted.</summary>
+/// <summary>Counts how many times each shared element (a cluster IP, an endpoint's hairpin) is wanted: each is an address in a set.</summary>
 internal sealed class ElementUses
 {
-    private readonly Dictionary<ElementKey, int> _counts = [];
-    private readonly List<(ElementKey Key, int Change)> _journal = [];
+    private readonly Dictionary<(SetKind Kind, InetAddress Address), int> _counts = [];
+    private readonly List<((SetKind Kind, InetAddress Address) Element, int Change)> _journal = [];
 
-    /// <summary>Counts a use.</summary>
-    /// <returns>Whether it is the first, so that the element must be added.</returns>
-    public bool Take(in ElementKey key)
+    /// <summary>Counts uses on or off.</summary>
+    /// <param name="key">A key of a shared set.</param>
+    /// <param name="change">How many uses come; negative where they go.</param>
+    /// <returns>1 where there was none before, so that the element must be added; -1 where none is left, so that it must be deleted; else 0.</returns>
+    /// <exception cref="InvalidOperationException">More uses go than there were.</exception>
+    public int Change(in ElementKey key, int change)
     {
-        _journal.Add((key, 1));
-        return Change(key, 1) == 1;
-    }
-
-    /// <summary>Counts a use off.</summary>
-    /// <returns>Whether it was the last, so that the element must be deleted.</returns>
-    /// <exception cref="InvalidOperationException">There was no use.</exception>
-    public bool Release(in ElementKey key)
-    {
-        _journal.Add((key, -1));
-        return Change(key, -1) == 0;
+        var element = (key.Set.Kind, key.Frontend.Address);
+        var count = Count(element, change);
+        _journal.Add((element, change));
+        return change > 0 && count == change ? 1 : change < 0 && count == 0 ? -1 : 0;
     }
 
     /// <summary>What was counted since the last call is in force.</summary>
@@ -33,7 +29,7 @@ internal sealed class ElementUses
     {
         for (var i = _journal.Count - 1; i >= 0; i--)
         {
-            Change(_journal[i].Key, -_journal[i].Change);
+            Count(_journal[i].Element, -_journal[i].Change);
         }
 
         _journal.Clear();
@@ -46,17 +42,17 @@ internal sealed class ElementUses
         _journal.Clear();
     }
 
-    private int Change(in ElementKey key, int change)
+    private int Count(in (SetKind Kind, InetAddress Address) element, int change)
     {
-        ref var count = ref CollectionsMarshal.GetValueRefOrAddDefault(_counts, key, out _);
+        ref var count = ref CollectionsMarshal.GetValueRefOrAddDefault(_counts, element, out _);
         count += change;
         if (count > 0)
         {
             return count;
         }
 
-        return count == 0 && _counts.Remove(key)
+        return count == 0 && _counts.Remove(element)
             ? 0
-            : throw new InvalidOperationException($"an element of {key.Set.Name} is released more often than it was taken");
+            : throw new InvalidOperationException($"{element.Address} in {element.Kind} is released more often than it was taken");
     }
 }

@@ -70,6 +70,16 @@ internal enum SetKind : byte
 internal readonly partial record struct SetId(
     SetKind Kind, bool IsNodePort = false, TrafficPolicy Policy = default, TrafficOrigin Origin = default, SlotClass Class = default)
 {
+    /// <summary>All of it in one number: ids are looked up several times for each element.</summary>
+    private ulong Packed => (uint)Class.AffinitySeconds | ((ulong)Class.Slots << 32) | ((ulong)Class.Selector << 48)
+        | ((ulong)Origin << 50) | ((ulong)Policy << 52) | (IsNodePort ? 1UL << 54 : 0) | ((ulong)Kind << 56);
+
+    /// <inheritdoc/>
+    public bool Equals(SetId other) => Packed == other.Packed;
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => (int)((Packed * 0x9E3779B97F4A7C15) >> 32);
+
     /// <summary>Whether several service ports can want the same element, so that uses must be counted.</summary>
     public bool IsShared => Kind is SetKind.ClusterIPs or SetKind.ExternalIPs or SetKind.Hairpin or SetKind.EndpointAddresses;
 

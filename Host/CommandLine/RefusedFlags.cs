@@ -25,7 +25,7 @@ internal static class RefusedFlags
         ("--bind-address", "use --nodeport-addresses for node ports, --healthz-bind-address and --metrics-bind-address for the HTTP servers"),
         ("--profiling", "use dotnet-trace or dotnet-counters on the running process; runtime metrics are at /metrics"),
         ("--feature-gates", "there are no feature gates; leave it out"),
-        ("--iptables-masquerade-bit", "use --set nftables:masquerade-bit=N or --set ipvs:masquerade-bit=N, as the mode is"),
+        ("--iptables-masquerade-bit", "use --set MODE:masquerade-bit=N, MODE being iptables, nftables or ipvs"),
         ("--iptables-localhost-nodeports", "use --nodeport-addresses=…,localhost to serve node ports on the loopback addresses"),
         ("--iptables-sync-period", "use --sync-period"),
         ("--iptables-min-sync-period", "use --min-sync-period"),

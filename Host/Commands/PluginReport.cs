@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text.Json.Serialization;
 using Microsoft.Extensions.Logging;
 using ProxyFramework.Core.Plugins;
 
@@ -10,6 +11,10 @@ namespace ProxyFramework.Host.Commands;
 /// <param name="Problems">What is wrong beyond a single plugin: folders that cannot be read, names claimed twice.</param>
 internal sealed record PluginReport(string Contract, ImmutableArray<PluginReport.Plugin> Plugins, ImmutableArray<string> Problems)
 {
+    /// <summary>The folders that were asked for and cannot be read, each with the reason; among <see cref="Problems"/> too.</summary>
+    [JsonIgnore]
+    public ImmutableArray<string> UnreadableFolders { get; private init; } = [];
+
     /// <summary>Loads the plugins, and asks each backend whether this node can run it.</summary>
     public static async Task<PluginReport> CreateAsync(PluginCatalogOptions options, ILoggerFactory loggers, CancellationToken cancellation)
     {
@@ -23,7 +28,10 @@ internal sealed record PluginReport(string Contract, ImmutableArray<PluginReport
         return new PluginReport(
             Text(typeof(IBackend).Assembly.GetName().Version)!,
             [.. catalog.Plugins.Select(info => Describe(info, support))],
-            [.. catalog.DirectoryProblems, .. catalog.Conflicts.Select(conflict => conflict.ToString())]);
+            [.. catalog.DirectoryProblems, .. catalog.Conflicts.Select(conflict => conflict.ToString())])
+        {
+            UnreadableFolders = catalog.DirectoryProblems,
+        };
     }
 
     private static Plugin Describe(PluginInfo info, Dictionary<string, BackendSupport> support) => new(

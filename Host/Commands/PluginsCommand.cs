@@ -33,13 +33,15 @@ internal static class PluginsCommand
         {
             var options = new ServiceProxyOptions();
             plugins.Read(parsed, options);
-            await WriteAsync(options, logging.Read(parsed), parsed.GetValue(output) == "json", cancellation);
-            return (int)ProxyExitCode.Success;
+            var report = await WriteAsync(options, logging.Read(parsed), parsed.GetValue(output) == "json", cancellation);
+            return report.UnreadableFolders.IsEmpty
+                ? (int)ProxyExitCode.Success
+                : throw new ProxyStartException(ProxyExitCode.Plugin, string.Join("; ", report.UnreadableFolders));
         });
         return command;
     }
 
-    private static async Task WriteAsync(ServiceProxyOptions options, LoggingSettings logging, bool asJson, CancellationToken cancellation)
+    private static async Task<PluginReport> WriteAsync(ServiceProxyOptions options, LoggingSettings logging, bool asJson, CancellationToken cancellation)
     {
         // The list says everything that the log would say of plugins: log only where more is asked for.
         using var loggers = logging.MinimumLevel < LogLevel.Information
@@ -61,5 +63,7 @@ internal static class PluginsCommand
         {
             PluginTable.WriteTable(report, AnsiConsole.Console);
         }
+
+        return report;
     }
 }

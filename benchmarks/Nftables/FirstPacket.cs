@@ -44,6 +44,13 @@ internal sealed class FirstPacket : IDisposable
         return Measure(() => new IPEndPoint(Cluster.Service(random.Next(services)).ClusterIPs[0].ToIPAddress(), 80));
     }
 
+    /// <summary>Connects to one service.</summary>
+    public (double P50, double P99) MeasureOne(int service)
+    {
+        var target = new IPEndPoint(Cluster.Service(service).ClusterIPs[0].ToIPAddress(), 80);
+        return Measure(() => target);
+    }
+
     /// <summary>Connects to a pod, past all services.</summary>
     public (double P50, double P99) MeasureDirect() => Measure(() => new IPEndPoint(IPAddress.Parse("100.64.0.1"), PodPort));
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using ProxyFramework.Backends.Nftables.Kernel;
 using ProxyFramework.Backends.Nftables.Layout;
+using ProxyFramework.Core.Sources;
 using ProxyFramework.Core.View;
 using ProxyFramework.KernelBackends;
 using ProxyFramework.Netlink.NfTables;
@@ -13,9 +14,12 @@ internal static class RawBatches
 {
     private const int MaxElements = 8192;
 
-    /// <summary>Builds the batches, then commits them.</summary>
-    /// <returns>The time from the first to the last commit.</returns>
-    public static TimeSpan Commit(NetworkNamespace place, NodeView view)
+    /// <summary>Builds the batches of a load, then commits them; then the same for changes, each in a batch of its own.</summary>
+    /// <param name="place">Where.</param>
+    /// <param name="view">The services.</param>
+    /// <param name="changes">What happens after the load; each is one change of one service port.</param>
+    /// <returns>The time from the first to the last commit of the load, and the time of each change.</returns>
+    public static (TimeSpan Load, double[] Changes) Commit(NetworkNamespace place, NodeView view, IEnumerable<SourceEvent> changes)
     {
         var schema = new TableSchema(IPFamily.IPv4, 1 << 20);
         var layout = new ElementLayout(new SlotTables("nftables", NoSchedulers.Instance, null));
@@ -44,9 +48,26 @@ internal static class RawBatches
         using var nft = place.Run(NftNetlink.Open);
         var clock = Stopwatch.StartNew();
         batches.ForEach(nft.Commit);
-        clock.Stop();
+        var load = clock.Elapsed;
         batches.ForEach(batch => batch.Dispose());
-        return clock.Elapsed;
+        batches.Clear();
+        foreach (var change in changes)
+        {
+            view.Apply(change);
+            transaction.Add(view.TakeChanges().ServicePorts.Single(), diff);
+            Write();
+        }
+
+        var times = new double[batches.Count];
+        for (var i = 0; i < times.Length; i++)
+        {
+            var started = Stopwatch.GetTimestamp();
+            nft.Commit(batches[i]);
+            times[i] = Stopwatch.GetElapsedTime(started).TotalMicroseconds;
+        }
+
+        batches.ForEach(batch => batch.Dispose());
+        return (load, times);
 
         void Write()
         {

@@ -66,6 +66,14 @@ public class PluginsTests
     }
 
     [Fact]
+    public async Task A_plugins_folder_that_is_not_there_is_an_error()
+    {
+        await using var run = await SvcproxyProcess.RunAsync("plugins", "--plugins-dir", "/nowhere/at/all");
+        Assert.Equal(4, run.ExitCode);
+        Assert.Contains(run.Errors, line => line.StartsWith("svcproxy: the plugins folder /nowhere/at/all cannot be read", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task What_the_message_about_writable_files_advises_is_what_helps()
     {
         // As a build or a copy under a umask of 0002 leaves them.

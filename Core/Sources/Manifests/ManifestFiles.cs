@@ -107,6 +107,7 @@ internal sealed partial class ManifestFiles(ILogger logger)
             }
 
             state.Error = error;
+            state.IsSound = false;
             return null;
         }
 
@@ -119,10 +120,17 @@ internal sealed partial class ManifestFiles(ILogger logger)
         state.Hash = reading.Hash!;
         contents.Problems.ForEach(report);
         NameKinds(contents, reading.File);
+        var wasSound = state.IsSound ?? true;
+        state.IsSound = !contents.IsBroken;
         if (contents.IsBroken && state.WasSound)
         {
             LogKept(state, reading.File);
             return null;
+        }
+
+        if (!contents.IsBroken && !wasSound)
+        {
+            Log.Mended(logger, reading.File);
         }
 
         state.WasSound |= !contents.IsBroken;
@@ -153,6 +161,9 @@ internal sealed partial class ManifestFiles(ILogger logger)
         [LoggerMessage(1, LogLevel.Warning, "{File}: the last good state of this file stays in force")]
         public static partial void Kept(ILogger logger, string file);
 
+        [LoggerMessage(3, LogLevel.Information, "{File} is sound again, and in force as it is now")]
+        public static partial void Mended(ILogger logger, string file);
+
         [LoggerMessage(2, LogLevel.Information, "Objects of kind {Kind} (in {File}) are not used and passed over, here and elsewhere")]
         public static partial void OtherKind(ILogger logger, string kind, string file);
     }
@@ -164,6 +175,9 @@ internal sealed partial class ManifestFiles(ILogger logger)
         public byte[] Hash { get; set; } = [];
 
         public string? Error { get; set; }
+
+        /// <summary>Whether it could be read without a broken document the last time; null before the first time.</summary>
+        public bool? IsSound { get; set; }
 
         /// <summary>Whether it has once been read without a broken document.</summary>
         public bool WasSound { get; set; }

@@ -204,6 +204,22 @@ public class ManifestSourceTests
     }
 
     [Fact]
+    public async Task A_file_that_was_broken_is_named_once_when_it_is_sound_again()
+    {
+        await using var folder = new ManifestFolder();
+        folder.Write("a.yaml", ServiceYaml("a"));
+        var logger = new CollectingLogger();
+        await folder.StartAsync(logger);
+        folder.Write("a.yaml", "kind: [");
+        await folder.ProblemAsync("a.yaml");
+        folder.Write("a.yaml", ServiceYaml("a", 81));
+        await folder.PortAsync("a", 81);
+        folder.Write("a.yaml", ServiceYaml("a", 82));
+        await folder.PortAsync("a", 82);
+        Assert.Single(logger.Messages(), message => message == $"{folder.At("a.yaml")} is sound again, and in force as it is now");
+    }
+
+    [Fact]
     public async Task A_bad_field_is_reported_and_the_rest_of_the_file_takes_effect()
     {
         await using var folder = new ManifestFolder();
