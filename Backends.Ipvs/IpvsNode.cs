@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using ProxyFramework.Backends.Ipvs.Kernel;
 using ProxyFramework.Backends.Ipvs.Layout;
 using ProxyFramework.KernelBackends;
@@ -15,6 +16,7 @@ namespace ProxyFramework.Backends.Ipvs;
 internal sealed class IpvsNode : IAsyncDisposable
 {
     private static readonly TimeSpan DrainInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan CleanupPatience = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan DrainPause = TimeSpan.FromMilliseconds(20);
     private static readonly IPFamily[] Families = Enum.GetValues<IPFamily>();
 
@@ -118,10 +120,9 @@ internal sealed class IpvsNode : IAsyncDisposable
             {
                 var isOurs = OursBefore(nft, addresses, new Marks(settings.MasqueradeMark), settings);
                 using var batch = ipvs.CreateBatch();
-                foreach (var server in ipvs.GetServices().Select(static found => found.Service.Key).Where(isOurs))
-                {
-                    batch.DeleteService(server);
-                }
+                var servers = ipvs.GetServices().Select(static found => found.Service.Key).Where(isOurs).ToList();
+                AwaitConnections(ipvs, servers);
+                servers.ForEach(batch.DeleteService);
 
                 ipvs.Execute(batch);
                 if (CompanionTable.Find(nft, IPFamily.IPv4)?.Comment is { } record)
@@ -167,6 +168,18 @@ internal sealed class IpvsNode : IAsyncDisposable
         return key => key.Mark != 0
             ? marks.IsOurs(key.Mark)
             : !settings.Excludes(key.Address) && (frontends[key.Family]?.Contains(FrontendOf(key)) ?? addresses.Present.Contains(key.Address));
+    }
+
+    /// <summary>
+    /// Where another mode has taken over, new connections come here no more: those that are about to end are not cut. Long ones are.
+    /// </summary>
+    private static void AwaitConnections(IpvsNetlink ipvs, List<IpvsServiceKey> servers)
+    {
+        var clock = Stopwatch.StartNew();
+        while (clock.Elapsed < CleanupPatience && servers.Exists(server => ipvs.GetDestinations(server).Any(static found => found.ActiveConnections > 0)))
+        {
+            Thread.Sleep(50);
+        }
     }
 
     private static FrontendKey FrontendOf(IpvsServiceKey key) => new(key.Address, key.Protocol, key.Port);

@@ -114,7 +114,8 @@ public class World : IAsyncLifetime
     protected virtual Task PrepareAsync() => Task.CompletedTask;
 
     /// <summary>Starts the proxy; it need not be ready when this returns. See <see cref="SettleAsync"/>.</summary>
-    public void StartProxy() => _proxy = Proxy.Start(_network.Node, [_folder], Options.Flags);
+    /// <param name="mode">Another than the mode under test.</param>
+    public void StartProxy(string? mode = null) => _proxy = Proxy.Start(_network.Node, [_folder], Options.Flags, mode);
 
     /// <summary>Puts Services in force, new ones and changed ones, and returns when they are.</summary>
     public async Task ApplyAsync(params IEnumerable<ServiceSpec> services)
