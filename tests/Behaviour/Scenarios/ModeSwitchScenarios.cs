@@ -38,11 +38,15 @@ public sealed class ModeSwitchScenarios(ModeSwitchWorld world) : ScenarioBase<Mo
         await World.Proxy.TerminateAsync();
         await CleanUpAsync(mode);
         var after = await NodeSnapshot.TakeAsync(Node.Namespace);
-        foreach (var (part, before) in World.Before.Parts)
+        foreach (var part in World.Before.Parts.Keys)
         {
-            Assert.True(before == after.Parts[part], $"{part} differs after cleanup.\nBefore:\n{before}\nAfter:\n{after.Parts[part]}");
+            var (before, now) = (Content(World.Before.Parts[part]), Content(after.Parts[part]));
+            Assert.True(before == now, $"{part} differs after cleanup.\nBefore:\n{before}\nAfter:\n{now}");
         }
     });
+
+    /// <summary>Without the empty tables that the iptables program leaves in nf_tables, whoever runs it.</summary>
+    private static string Content(string part) => string.Join('\n', part.Split('\n').Where(static line => line is not ("" or "}") && !line.StartsWith("table ", StringComparison.Ordinal)));
 
     private async Task SwitchAsync(string from, string to)
     {
