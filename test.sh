@@ -42,7 +42,7 @@ if [ "$(id -u)" -ne 0 ]; then
   exit 1
 fi
 require_dotnet
-require_packages ip=iproute2 nft=nftables iptables=iptables conntrack=conntrack ipset=ipset curl=curl wrk=wrk nsenter=util-linux tcpdump=tcpdump ipvsadm=ipvsadm modprobe=kmod
+require_packages ip=iproute2 nft=nftables iptables=iptables conntrack=conntrack ipset=ipset curl=curl wrk=wrk nsenter=util-linux tcpdump=tcpdump ipvsadm=ipvsadm modprobe=kmod kubectl=kubernetes-client
 
 results=artifacts/test-results
 mkdir -p "$results"

@@ -164,7 +164,7 @@ internal sealed class ProxiedServicePorts(
         }
 
         var scheduler = defaultScheduler;
-        if (service.Scheduler is { } name && name != scheduler.Name)
+        if (service.Scheduler is { } name)
         {
             if (schedulers.Find(name) is { } chosen)
             {
@@ -172,8 +172,7 @@ internal sealed class ProxiedServicePorts(
             }
             else
             {
-                notice($"annotation proxyframework.io/scheduler: there is no scheduler '{name}'; '{scheduler.Name}' is used instead. "
-                    + $"Loaded are: {string.Join(", ", schedulers.Names)}");
+                notice($"annotation proxyframework.io/scheduler: {schedulers.WhyNot(name)}; '{scheduler.Name}' is used instead");
             }
         }
 

@@ -19,6 +19,7 @@ internal sealed class TcpRelay(
     private volatile Socket? _upstream;
     private volatile EndpointTarget? _target;
     private volatile bool _isAborted;
+    private AnswerClock _clock = new(run.Time);
 
     /// <summary>The endpoint that it is connected to; null before that.</summary>
     public EndpointTarget? Target => _target;
@@ -80,8 +81,8 @@ internal sealed class TcpRelay(
             }
 
             run.Metrics.Connections.Add(1);
-            var request = PumpAsync(client, upstream);
-            await PumpAsync(upstream, client).ConfigureAwait(false);
+            var request = PumpAsync(client, upstream, isAnswer: false);
+            await PumpAsync(upstream, client, isAnswer: true).ConfigureAwait(false);
             await request.ConfigureAwait(false);
         }
         catch (Exception error)
@@ -240,7 +241,7 @@ internal sealed class TcpRelay(
     /// Carries one direction until its end is reached, and then half-closes the other side. Reads only when what was read before
     /// is written, which is all the back-pressure there is. While nothing comes it holds no buffer.
     /// </summary>
-    private async Task PumpAsync(Socket from, Socket to)
+    private async Task PumpAsync(Socket from, Socket to, bool isAnswer)
     {
         byte[]? buffer = null;
         try
@@ -257,6 +258,15 @@ internal sealed class TcpRelay(
                     {
                         to.Shutdown(SocketShutdown.Send);
                         return;
+                    }
+
+                    if (isAnswer)
+                    {
+                        _clock.Answered(_target!.Load);
+                    }
+                    else
+                    {
+                        _clock.Asked();
                     }
 
                     await to.SendAsync(buffer.AsMemory(0, count)).ConfigureAwait(false);

@@ -18,6 +18,7 @@ internal sealed class UdpFlow : IDisposable
     private volatile bool _isReplied;
     private volatile bool _isRefused;
     private int _isClosed;
+    private AnswerClock _clock;
 
     /// <exception cref="SocketException">No socket can be had, or there is no route to the endpoint.</exception>
     public UdpFlow(
@@ -35,6 +36,7 @@ internal sealed class UdpFlow : IDisposable
         Service = service;
         Target = target;
         _lastUsed = run.Time.GetTimestamp();
+        _clock = new AnswerClock(run.Time);
         _upstream = new Socket(target.EndPoint.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
         run.Descriptors.Require(_upstream);
         try
@@ -78,6 +80,7 @@ internal sealed class UdpFlow : IDisposable
         Volatile.Write(ref _lastUsed, _run.Time.GetTimestamp());
         try
         {
+            _clock.Asked();
             _upstream.Send(datagram, SocketFlags.None, out var error);
             switch (error)
             {
@@ -141,6 +144,7 @@ internal sealed class UdpFlow : IDisposable
                 {
                     var count = await _upstream.ReceiveAsync(buffer.AsMemory()).ConfigureAwait(false);
                     _isReplied = true;
+                    _clock.Answered(Target.Load);
                     Volatile.Write(ref _lastUsed, _run.Time.GetTimestamp());
                     Reply(buffer.AsSpan(0, count));
                 }

@@ -84,8 +84,7 @@ public sealed partial class UserspaceBackend : IBackend
         var settings = UserspaceSettings.Read(context.Settings);
         var schedulerName = context.DefaultScheduler ?? DefaultSchedulerName;
         var scheduler = context.Schedulers.Find(schedulerName) ?? throw new BackendException(
-            $"there is no scheduler '{schedulerName}'; loaded are: {string.Join(", ", context.Schedulers.Names.DefaultIfEmpty("none"))}. "
-            + "Put the plugin that brings it into a plugins folder, or choose another with --scheduler");
+            $"{context.Schedulers.WhyNot(schedulerName)}. Put the plugin that brings it into a plugins folder, or choose another with --scheduler");
         _logger = context.LoggerFactory.CreateLogger<UserspaceBackend>();
         try
         {

@@ -155,8 +155,7 @@ public sealed partial class ServiceProxy : BackgroundService, IServiceProxyState
 
         throw catalog.Conflicts.FirstOrDefault(conflict => conflict.Kind == "scheduler" && conflict.Name == name) is { } conflict
             ? new ProxyStartException(ProxyExitCode.Plugin, conflict.ToString())
-            : new ProxyStartException(
-                ProxyExitCode.Usage, $"there is no scheduler '{name}'; available: {string.Join(", ", catalog.Schedulers.Names)}");
+            : new ProxyStartException(ProxyExitCode.Usage, catalog.Schedulers.WhyNot(name));
     }
 
     private Running Assemble(IBackend backend, ImmutableArray<IServiceSource> sources)
@@ -180,9 +179,9 @@ public sealed partial class ServiceProxy : BackgroundService, IServiceProxyState
         var view = new ViewLoop(
             new NodeView(_options.ForNodeView(), problems.Report),
             [.. sources.Select(source => source.Name)],
-            changes =>
+            (changes, received) =>
             {
-                loop.Post(changes);
+                loop.Post(changes, received);
                 healthServers.Post(changes);
             },
             _time,

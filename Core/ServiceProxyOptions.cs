@@ -71,4 +71,14 @@ public sealed class ServiceProxyOptions
 
     /// <summary>Whether plugins that others than their owner can write are loaded nevertheless.</summary>
     public bool AllowInsecurePlugins { get; set; }
+
+    /// <summary>
+    /// <see cref="NodeName"/>, or the machine's name in lower case, under which the kubelet registers a node, and so what its Node object is
+    /// called.
+    /// </summary>
+    public string EffectiveNodeName()
+    {
+        var name = NodeName.Trim();
+        return name.Length > 0 ? name : Environment.MachineName.ToLowerInvariant();
+    }
 }

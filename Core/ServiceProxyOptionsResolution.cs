@@ -31,11 +31,4 @@ internal static class ServiceProxyOptionsResolution
         BackendTimeout = options.BackendTimeout,
         ShutdownGrace = options.ShutdownTimeout / 2,
     };
-
-    /// <summary>The kubelet registers a node under the machine's name in lower case, so that is what Node objects are called.</summary>
-    public static string EffectiveNodeName(this ServiceProxyOptions options)
-    {
-        var name = options.NodeName.Trim();
-        return name.Length > 0 ? name : Environment.MachineName.ToLowerInvariant();
-    }
 }

@@ -56,7 +56,7 @@ internal sealed partial class SourceRunner(
 
     /// <inheritdoc/>
     public ValueTask PublishAsync(IReadOnlyList<SourceEvent> events, CancellationToken cancellationToken) =>
-        feed.WriteAsync(new ViewInput.Events(index, _memory.Remember(events)), cancellationToken);
+        feed.WriteAsync(new ViewInput.Events(index, _memory.Remember(events), time.GetTimestamp()), cancellationToken);
 
     /// <inheritdoc/>
     public void Report(ObjectProblem problem) => problems.Report(problem);

@@ -11,7 +11,10 @@ internal abstract record ViewInput
     }
 
     /// <summary>Events of one source that belong together.</summary>
-    public sealed record Events(int Source, IReadOnlyList<SourceEvent> Batch) : ViewInput;
+    /// <param name="Source">Which source's.</param>
+    /// <param name="Batch">The events.</param>
+    /// <param name="Received">When the source published them, as the clock's timestamp.</param>
+    public sealed record Events(int Source, IReadOnlyList<SourceEvent> Batch, long Received) : ViewInput;
 
     /// <summary>This machine's addresses.</summary>
     public sealed record Addresses(ImmutableArray<InetAddress> All) : ViewInput;

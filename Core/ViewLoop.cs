@@ -10,7 +10,7 @@ namespace ProxyFramework.Core;
 /// before every source is complete, so that nothing in force is removed because a source is late.
 /// </summary>
 internal sealed partial class ViewLoop(
-    NodeView view, ImmutableArray<string> sources, Action<NodeViewChanges> post, TimeProvider time, ILogger<ViewLoop> logger)
+    NodeView view, ImmutableArray<string> sources, Action<NodeViewChanges, long?> post, TimeProvider time, ILogger<ViewLoop> logger)
 {
     /// <summary>How many inputs are taken before changes are passed on: a flood must not hold them back for ever.</summary>
     private const int InputsAtOnce = 1024;
@@ -22,6 +22,9 @@ internal sealed partial class ViewLoop(
     private readonly HashSet<int> _incomplete = [.. Enumerable.Range(0, sources.Length)];
     private bool _hasAddresses;
     private bool _hasPosted;
+
+    // When the oldest of the events was received that nothing has been passed on for.
+    private long? _received;
 
     /// <summary>Where the sources write; a writer waits where the view is behind.</summary>
     public ChannelWriter<ViewInput> Feed => _feed.Writer;
@@ -60,6 +63,7 @@ internal sealed partial class ViewLoop(
     private void Work()
     {
         NodeViewChanges? changes = null;
+        long? received = null;
         lock (_gate)
         {
             for (var i = 0; i < InputsAtOnce && _feed.Reader.TryRead(out var input); i++)
@@ -70,6 +74,7 @@ internal sealed partial class ViewLoop(
             if (_incomplete.Count == 0 && _hasAddresses)
             {
                 changes = view.TakeChanges();
+                (received, _received) = (_received, null);
                 Node = view.Node;
                 IsNodeEligible = view.IsNodeEligible;
                 ServicePortCount = view.ServicePorts.Count;
@@ -79,7 +84,7 @@ internal sealed partial class ViewLoop(
         if (changes is not null && (!changes.IsEmpty || !_hasPosted))
         {
             _hasPosted = true;
-            post(changes);
+            post(changes, received);
         }
     }
 
@@ -92,6 +97,7 @@ internal sealed partial class ViewLoop(
                 view.SetInterfaceAddresses(addresses.All);
                 break;
             case ViewInput.Events events:
+                _received ??= events.Received;
                 foreach (var change in events.Batch)
                 {
                     if (change is Sources.SourceEvent.Complete)

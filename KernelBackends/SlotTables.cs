@@ -33,7 +33,7 @@ public sealed class SlotTables(string mode, ISchedulerCatalog schedulers, string
 
         var instead = SlotScheduler(defaultScheduler)?.Name ?? "random";
         return schedulers.Find(wanted) is null
-            ? $"scheduler '{wanted}' is not known (there are: {string.Join(", ", schedulers.Names)}); '{instead}' is used"
+            ? $"{schedulers.WhyNot(wanted)}; '{instead}' is used"
             : $"scheduler '{wanted}' cannot be written as a table of slots, which mode {mode} needs; '{instead}' is used";
     }
 

@@ -33,37 +33,13 @@ public sealed class RandomScheduler : ISlotScheduler
 
     /// <summary>Slots in proportion to the weights.</summary>
     /// <inheritdoc/>
-    public SlotTable BuildSlots(ImmutableArray<Endpoint> endpoints, int maxSlots)
+    public SlotTable BuildSlots(ImmutableArray<Endpoint> endpoints, int maxSlots) =>
+        new(WeightedSlots.SideBySide(endpoints, maxSlots), SlotSelector.Random);
+
+    private sealed class Picker(ImmutableArray<Endpoint> endpoints, Random random) : IEndpointPicker
     {
-        var shares = WeightedSlots.Apportion(endpoints, maxSlots);
-        return new SlotTable(
-            [.. shares.SelectMany((share, index) => Enumerable.Repeat((ushort)index, share))], SlotSelector.Random);
-    }
+        private readonly WeightedDraw _draw = new(endpoints, random);
 
-    private sealed class Picker : IEndpointPicker
-    {
-        private readonly Random _random;
-
-        /// <summary>For each endpoint the sum of the weights up to it, its own included.</summary>
-        private readonly long[] _bounds;
-
-        public Picker(ImmutableArray<Endpoint> endpoints, Random random)
-        {
-            _random = random;
-            _bounds = new long[endpoints.Length];
-            var sum = 0L;
-            for (var index = 0; index < endpoints.Length; index++)
-            {
-                sum += endpoints[index].Weight;
-                _bounds[index] = sum;
-            }
-        }
-
-        public int Pick(in ConnectionKey connection)
-        {
-            // The first bound above the drawn number: an exact hit belongs to the next endpoint.
-            var found = Array.BinarySearch(_bounds, _random.NextInt64(_bounds[^1]));
-            return found < 0 ? ~found : found + 1;
-        }
+        public int Pick(in ConnectionKey connection) => _draw.One();
     }
 }

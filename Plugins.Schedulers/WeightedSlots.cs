@@ -25,6 +25,13 @@ internal static class WeightedSlots
             : LargestRemainders(endpoints, maxSlots);
     }
 
+    /// <summary>The slots themselves, those of an endpoint side by side.</summary>
+    public static ImmutableArray<ushort> SideBySide(ImmutableArray<Endpoint> endpoints, int maxSlots) =>
+        [.. Apportion(endpoints, maxSlots).SelectMany((share, index) => Enumerable.Repeat((ushort)index, share))];
+
+    /// <summary>How many slots a picker that has its own table uses at most.</summary>
+    public static int PickerSlots(ImmutableArray<Endpoint> endpoints) => Math.Max(4096, endpoints.Length);
+
     /// <summary>Refuses what cannot be a table: no endpoint, fewer slots than endpoints, more endpoints than an index can name.</summary>
     public static void CheckArguments(ImmutableArray<Endpoint> endpoints, int maxSlots)
     {
@@ -77,7 +84,8 @@ internal static class WeightedSlots
         return shares;
     }
 
-    private static int GreatestCommonDivisor(int left, int right)
+    /// <summary>Euclid's algorithm.</summary>
+    public static int GreatestCommonDivisor(int left, int right)
     {
         while (right != 0)
         {

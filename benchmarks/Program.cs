@@ -7,8 +7,8 @@ using ProxyFramework.Benchmarks.Scale;
 // dotnet run -c Release --project benchmarks -- NAME [ARGUMENTS]. A new benchmark is a class and a line here.
 IBenchmark[] benchmarks =
 [
-    new NodeViewBenchmark(), new NodeViewProfile(), new ProxyStart(), new WriteManifests(), new NftablesBenchmark(), new IpvsBenchmark(), new IpvsModeBenchmark(),
-    new IptablesBenchmark(),
+    new NodeViewBenchmark(), new NodeViewProfile(), new ProxyStart(), new WriteManifests(), new NftablesBenchmark(), new IpvsBenchmark(),
+    new IpvsModeBenchmark(), new IptablesBenchmark(), new SchedulerBenchmark(),
 ];
 
 if (args.Length > 0 && Array.Find(benchmarks, benchmark => benchmark.Name == args[0]) is { } chosen)

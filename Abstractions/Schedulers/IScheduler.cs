@@ -5,7 +5,8 @@ namespace ProxyFramework;
 /// <summary>
 /// An algorithm that picks an endpoint for a new connection. It is stateless itself; what it needs to remember is in the
 /// <see cref="IEndpointPicker"/> that it makes for each group of endpoints.
-/// A scheduler that can do more says so by a further interface: <see cref="ISlotScheduler"/>, <see cref="IKernelScheduler"/>.
+/// A scheduler that can do more says so by a further interface: <see cref="ISlotScheduler"/>, <see cref="IKernelScheduler"/>,
+/// <see cref="IConfigurableScheduler"/>.
 /// </summary>
 public interface IScheduler
 {
@@ -50,6 +51,8 @@ public readonly record struct ConnectionKey(InetAddress Source, ushort SourcePor
 public sealed class EndpointLoad
 {
     private int _activeConnections;
+    private long _answers;
+    private long _answerTicks;
 
     /// <summary>Connections, or UDP flows, that are open now.</summary>
     public int ActiveConnections => Volatile.Read(ref _activeConnections);
@@ -59,6 +62,20 @@ public sealed class EndpointLoad
 
     /// <summary>Counts it off.</summary>
     public void ConnectionClosed() => Interlocked.Decrement(ref _activeConnections);
+
+    /// <summary>
+    /// How often the endpoint has answered, and how long that took in all: the time from what a client sent to the first byte or
+    /// datagram that came back. Both only grow; whoever wants a mean or a peak keeps what it read last. Zeros where nobody measures.
+    /// </summary>
+    public (long Count, TimeSpan Total) Answers => (Volatile.Read(ref _answers), new TimeSpan(Volatile.Read(ref _answerTicks)));
+
+    /// <summary>Counts an answer.</summary>
+    /// <param name="after">The time that the endpoint took; negative counts as none.</param>
+    public void AnswerReceived(TimeSpan after)
+    {
+        Interlocked.Add(ref _answerTicks, Math.Max(0, after.Ticks));
+        Interlocked.Increment(ref _answers);
+    }
 }
 
 /// <summary>The schedulers that plugins brought.</summary>
@@ -67,6 +84,11 @@ public interface ISchedulerCatalog
     /// <summary>The names, ordered.</summary>
     IReadOnlyCollection<string> Names { get; }
 
-    /// <summary>The scheduler of that name, or null.</summary>
+    /// <summary>The scheduler of that name, or null. The same object each time, so that a picker can carry on from the last one.</summary>
+    /// <param name="name">A name, or a name with options as <see cref="IConfigurableScheduler"/> describes.</param>
     IScheduler? Find(string name);
+
+    /// <summary>Why <see cref="Find"/> has nothing to offer, for a message: half a sentence that goes on after a colon.</summary>
+    string WhyNot(string name) =>
+        $"there is no scheduler '{name}'; loaded are: {string.Join(", ", Names.DefaultIfEmpty("none"))}";
 }

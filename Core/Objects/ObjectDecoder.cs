@@ -59,6 +59,12 @@ public sealed class ObjectDecoder
 
     /// <inheritdoc cref="Decode(ref Utf8JsonReader)"/>
     /// <param name="reader">Stands on the object's first token.</param>
+    /// <param name="apiVersion">What the object is of where it does not say so, as items of a <c>ServiceList</c> do not.</param>
+    /// <param name="kind">What the object is where it does not say so.</param>
+    public DecodedObject Decode(ref Utf8JsonReader reader, string apiVersion, string kind) => Decode(ref reader, new ObjectType(apiVersion, kind));
+
+    /// <inheritdoc cref="Decode(ref Utf8JsonReader)"/>
+    /// <param name="reader">Stands on the object's first token.</param>
     /// <param name="assumed">What the object is where it does not say so.</param>
     internal DecodedObject Decode(ref Utf8JsonReader reader, ObjectType assumed)
     {

@@ -35,6 +35,12 @@ public interface ISyncObserver
     {
     }
 
+    /// <summary>Everything that was known when a change set was made is in force, but for failures. Not called for the first load.</summary>
+    /// <param name="latency">From when a source published the oldest of it until now: the whole way through this program.</param>
+    void ChangesInForce(TimeSpan latency)
+    {
+    }
+
     /// <summary>The backend found a foreign change to what it programmed. From any thread.</summary>
     /// <param name="drift">What it says of it.</param>
     void DriftReported(DriftReport drift)

@@ -16,6 +16,7 @@ internal sealed class SyncInbox
     private Dictionary<ServicePortKey, ServicePort?> _servicePorts = [];
     private NodeState? _node;
     private DateTimeOffset? _since;
+    private long? _received;
     private bool _isComplete;
     private string? _fullReason;
     private string? _driftReason;
@@ -24,6 +25,7 @@ internal sealed class SyncInbox
     /// <param name="ServicePorts">The latest of each.</param>
     /// <param name="Node">The node; null where it did not change.</param>
     /// <param name="Since">When the first of it was posted; null where nothing was.</param>
+    /// <param name="Received">When the source published the first of it, as the clock's timestamp; null where nobody said.</param>
     /// <param name="IsComplete">Whether anything was ever posted.</param>
     /// <param name="FullReason">Why a full change set was asked for; null where none was.</param>
     /// <param name="DriftReason">The same for drift.</param>
@@ -31,6 +33,7 @@ internal sealed class SyncInbox
         IReadOnlyDictionary<ServicePortKey, ServicePort?> ServicePorts,
         NodeState? Node,
         DateTimeOffset? Since,
+        long? Received,
         bool IsComplete,
         string? FullReason,
         string? DriftReason);
@@ -47,7 +50,7 @@ internal sealed class SyncInbox
         }
     }
 
-    public void Post(NodeViewChanges changes, DateTimeOffset now)
+    public void Post(NodeViewChanges changes, DateTimeOffset now, long? received = null)
     {
         lock (_gate)
         {
@@ -58,6 +61,7 @@ internal sealed class SyncInbox
 
             _node = changes.Node ?? _node;
             _since ??= now;
+            _received ??= received;
             _isComplete = true;
         }
 
@@ -92,13 +96,13 @@ internal sealed class SyncInbox
     {
         lock (_gate)
         {
-            var posts = new Posts(_servicePorts.Count == 0 ? Nothing : _servicePorts, _node, _since, _isComplete, _fullReason, _driftReason);
+            var posts = new Posts(_servicePorts.Count == 0 ? Nothing : _servicePorts, _node, _since, _received, _isComplete, _fullReason, _driftReason);
             if (_servicePorts.Count > 0)
             {
                 _servicePorts = [];
             }
 
-            (_node, _since, _fullReason, _driftReason) = (null, null, null, null);
+            (_node, _since, _received, _fullReason, _driftReason) = (null, null, null, null, null);
             return posts;
         }
     }

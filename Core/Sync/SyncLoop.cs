@@ -26,6 +26,9 @@ public sealed class SyncLoop
     private readonly SyncStatusBoard _board = new();
     private readonly TaskCompletionSource _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    // When the oldest of the changes was received that are not in force.
+    private long? _received;
+
     /// <summary>A loop that does nothing until it is run.</summary>
     /// <param name="backend">What is called. It has been probed.</param>
     /// <param name="context">What the backend is started with; its <see cref="BackendContext.ReportDrift"/> leads to <see cref="ReportDrift"/>.</param>
@@ -64,10 +67,12 @@ public sealed class SyncLoop
     /// Takes changes, from any thread, and never blocks. The first post, even an empty one, says that the view is complete: nothing
     /// is handed to the backend before it.
     /// </summary>
-    public void Post(NodeViewChanges changes)
+    /// <param name="changes">What is different.</param>
+    /// <param name="received">When the source published the first of it, as a timestamp of the loop's clock; null to leave it out of the measure.</param>
+    public void Post(NodeViewChanges changes, long? received = null)
     {
         ArgumentNullException.ThrowIfNull(changes);
-        _inbox.Post(changes, _time.GetUtcNow());
+        _inbox.Post(changes, _time.GetUtcNow(), received);
         _reporter.ChangesPosted(changes.ServicePorts.Length);
     }
 
@@ -138,6 +143,7 @@ public sealed class SyncLoop
     private void TakePosts()
     {
         var posts = _inbox.Take();
+        _received ??= posts.Received;
         foreach (var (key, after) in posts.ServicePorts)
         {
             _ledger.Want(key, after);
@@ -178,6 +184,12 @@ public sealed class SyncLoop
         _schedule.SyncSucceeded(now, changes.IsFull, duration);
         _board.Succeeded(now, _ledger.Failures);
         _reporter.Succeeded(changes, result, reason, duration);
+        if (_received is { } received && !isFirst)
+        {
+            _reporter.InForce(_time.GetElapsedTime(received));
+        }
+
+        _received = null;
     }
 
     private void Failed(ServiceChangeSet changes, Exception error, TimeSpan duration)

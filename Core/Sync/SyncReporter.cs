@@ -29,6 +29,8 @@ internal sealed partial class SyncReporter(string backend, ILogger logger, Immut
         Tell(drift, static (observer, state) => observer.DriftReported(state));
     }
 
+    public void InForce(TimeSpan latency) => Tell(latency, static (observer, state) => observer.ChangesInForce(state));
+
     public void Programmed(ServicePort after, ServicePort? before, DateTimeOffset now)
     {
         if (after.LastChangeTriggerTime is { } changed && changed != before?.LastChangeTriggerTime)

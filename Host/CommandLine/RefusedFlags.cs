@@ -8,7 +8,6 @@ namespace ProxyFramework.Host.CommandLine;
 /// </summary>
 internal static class RefusedFlags
 {
-    private const string NoClient = "this version reads objects from --manifests, not from an API server";
     private const string NoConntrack = "no backend of this version sets conntrack's limits; set the sysctl net.netfilter.nf_conntrack_… on the node";
 
     private static readonly (string Name, string Advice)[] All =
@@ -16,12 +15,10 @@ internal static class RefusedFlags
         ("--config", "configuration files are not read by this version; give the settings as flags"),
         ("--write-config-to", "configuration files are not written by this version; the effective settings are at /configz of the metrics address"),
         ("--init-only", "there is nothing to set up beforehand; leave it out"),
-        ("--kubeconfig", NoClient),
-        ("--master", NoClient),
-        ("--kube-api-content-type", NoClient),
-        ("--kube-api-burst", NoClient),
-        ("--kube-api-qps", NoClient),
-        ("--config-sync-period", NoClient),
+        ("--kube-api-content-type", "objects are read as JSON, straight into what is kept of them; leave it out"),
+        ("--kube-api-burst", "three watches are all that is asked of the API server, with growing waits after failures; leave it out"),
+        ("--kube-api-qps", "three watches are all that is asked of the API server, with growing waits after failures; leave it out"),
+        ("--config-sync-period", "nothing is read from the API server again but what its watch has lost; for the node's rules use --sync-period"),
         ("--bind-address", "use --nodeport-addresses for node ports, --healthz-bind-address and --metrics-bind-address for the HTTP servers"),
         ("--profiling", "use dotnet-trace or dotnet-counters on the running process; runtime metrics are at /metrics"),
         ("--feature-gates", "there are no feature gates; leave it out"),

@@ -1,12 +1,16 @@
 using System.CommandLine;
 using System.Net;
 using ProxyFramework.Core;
+using ProxyFramework.Sources.Kubernetes;
 
 namespace ProxyFramework.Host.CommandLine;
 
 /// <summary>The flags of <c>svcproxy run</c>, with kube-proxy's names and defaults where it has them.</summary>
 internal sealed class RunFlags
 {
+    /// <summary>What <c>--kubeconfig</c> says for the pod's service account.</summary>
+    private const string InCluster = "in-cluster";
+
     private static readonly ServiceProxyOptions Defaults = new();
     private static readonly BindAddress DefaultHealthz = new(IPAddress.Any, 10256);
     private static readonly BindAddress DefaultMetrics = new(IPAddress.Loopback, 10249);
@@ -20,6 +24,13 @@ internal sealed class RunFlags
 
     private readonly Option<string[]> _manifests = Flag.Paths(
         "--manifests", "File or folder with Services, EndpointSlices and Nodes as YAML or JSON, watched for changes; repeatable");
+
+    private readonly Option<string?> _kubeconfig = Flag.Text(
+        "--kubeconfig",
+        "FILE",
+        "How to reach the API server that has the Services; in-cluster for the pod's service account [default: that, in a pod and without --manifests]");
+
+    private readonly Option<string?> _master = Flag.Text("--master", "URL", "The API server's address, instead of the kubeconfig's");
 
     private readonly Option<string?> _hostnameOverride = Flag.Text(
         "--hostname-override", "NAME", "This node's name [default: the host name in lower case]");
@@ -105,7 +116,7 @@ internal sealed class RunFlags
     /// <summary>Gives the flags to a command.</summary>
     public void AddTo(Command command)
     {
-        command.AddFlags("Services", _manifests, _serviceProxyName);
+        command.AddFlags("Services", _kubeconfig, _master, _manifests, _serviceProxyName);
         command.AddFlags("This node", _hostnameOverride, _zone, _nodePortAddresses, _detectLocalMode, _clusterCidr, _podBridgeInterface, _podInterfaceNamePrefix);
         command.AddFlags("Data path", _mode, _scheduler, _masqueradeAll, _drainTimeout, _set, _cleanup);
         command.AddFlags("Timing", _minSyncPeriod, _maxSyncDelay, _syncPeriod, _backendTimeout, _shutdownTimeout);
@@ -128,6 +139,7 @@ internal sealed class RunFlags
             BindAddressHardFail = parsed.GetValue(_bindAddressHardFail),
             BackendSettings = Flag.ReadSettings(parsed.GetValue(_set)),
             Cleanup = parsed.GetValue(_cleanup),
+            Kubernetes = ReadKubernetes(parsed),
             Logging = Logging.Read(parsed),
         };
         var options = settings.Proxy;
@@ -138,13 +150,23 @@ internal sealed class RunFlags
                 + $"({GoDuration.Format(options.MinSyncPeriod)}); make it at least as long");
         }
 
-        if (options.Manifests.Count == 0 && !settings.Cleanup)
+        if (options.Manifests.Count == 0 && settings.Kubernetes is null && !settings.Cleanup)
         {
-            found.Add("there is nothing to proxy: say where the Services are with --manifests PATH, or see it work with 'svcproxy demo'");
+            found.Add("there is nothing to proxy: say where the Services are with --kubeconfig FILE or --manifests PATH, or see it work with 'svcproxy demo'");
         }
 
         problems = found;
         return settings;
+    }
+
+    // As kube-proxy does, the service account is used where nothing else is said; only that here, something else can be.
+    private KubernetesSourceOptions? ReadKubernetes(ParseResult parsed)
+    {
+        var (kubeconfig, master) = (parsed.GetValue(_kubeconfig), parsed.GetValue(_master));
+        var isInCluster = kubeconfig == InCluster || (kubeconfig is null && master is null && IsInPod && parsed.GetValue(_manifests) is null or []);
+        return kubeconfig is null && master is null && !isInCluster
+            ? null
+            : new KubernetesSourceOptions { Kubeconfig = isInCluster ? null : kubeconfig, Master = master };
     }
 
     private void Configure(ParseResult parsed, ServiceProxyOptions options)
@@ -199,6 +221,8 @@ internal sealed class RunFlags
             }
         }
     }
+
+    private static bool IsInPod => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("KUBERNETES_SERVICE_HOST"));
 
     private static void Fill(IList<string> list, string[]? values)
     {

@@ -1,4 +1,5 @@
 using ProxyFramework.Core;
+using ProxyFramework.Sources.Kubernetes;
 
 namespace ProxyFramework.Host.CommandLine;
 
@@ -17,6 +18,9 @@ internal sealed class RunSettings
 
     /// <summary>The proxy's own options, to be read only.</summary>
     public ServiceProxyOptions Proxy { get; } = new();
+
+    /// <summary>Where the API server is; null where nothing is taken from one.</summary>
+    public KubernetesSourceOptions? Kubernetes { get; init; }
 
     /// <summary>Where /healthz and /livez are served; null for nowhere.</summary>
     public BindAddress? HealthzAddress { get; init; }

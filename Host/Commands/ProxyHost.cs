@@ -7,6 +7,7 @@ using ProxyFramework.Core;
 using ProxyFramework.Core.Plugins;
 using ProxyFramework.Host.CommandLine;
 using ProxyFramework.Host.Logging;
+using ProxyFramework.Sources.Kubernetes;
 
 namespace ProxyFramework.Host.Commands;
 
@@ -30,8 +31,20 @@ internal static partial class ProxyHost
     }
 
     /// <summary>Adds the proxy with the options of the flags.</summary>
-    public static IServiceProxyBuilder AddProxy(HostApplicationBuilder builder, RunSettings settings) =>
-        builder.Services.AddServiceProxy(settings.Configure);
+    public static IServiceProxyBuilder AddProxy(HostApplicationBuilder builder, RunSettings settings)
+    {
+        var proxy = builder.Services.AddServiceProxy(settings.Configure);
+        if (settings.Kubernetes is { } kubernetes)
+        {
+            var options = settings.Proxy;
+            kubernetes.NodeName = options.EffectiveNodeName();
+            kubernetes.ServiceProxyName = options.ServiceProxyName;
+            kubernetes.NeedsPodCidrs = options.DetectLocalMode == LocalPodDetectionMode.NodeCidr;
+            proxy.AddKubernetes(kubernetes);
+        }
+
+        return proxy;
+    }
 
     /// <summary>Runs until SIGTERM, SIGINT or a failure.</summary>
     /// <returns>The exit code.</returns>

@@ -17,6 +17,8 @@ internal sealed class EffectiveConfiguration(RunSettings settings)
             {
                 ["mode"] = options.Mode,
                 ["mode-in-use"] = mode,
+                ["kubeconfig"] = settings.Kubernetes is { } kubernetes ? kubernetes.Kubeconfig ?? "in-cluster" : null,
+                ["master"] = settings.Kubernetes?.Master,
                 ["manifests"] = Array(options.Manifests),
                 ["hostname-override"] = options.NodeName,
                 ["zone"] = options.Zone,

@@ -45,6 +45,7 @@ internal sealed class ProxyMetrics : ISyncObserver
     private readonly Counter _failedSyncs;
     private readonly Counter _failedServicePorts;
     private readonly Counter _drift;
+    private readonly Histogram _latency;
     private readonly Counter _hangs;
     private int _posted;
     private bool _hasSynced;
@@ -75,6 +76,10 @@ internal sealed class ProxyMetrics : ISyncObserver
         _failedSyncs = factory.CreateCounter("svcproxy_sync_failures_total", "Change sets that failed as a whole");
         _failedServicePorts = factory.CreateCounter("svcproxy_service_port_failures_total", "Service ports that could not be put in force, each attempt counted");
         _drift = factory.CreateCounter("svcproxy_drift_total", "Foreign changes to what was programmed");
+        _latency = factory.CreateHistogram(
+            "svcproxy_change_latency_seconds",
+            "Time from the receipt of the oldest event of a change set until it is in force, in seconds",
+            new HistogramConfiguration { Buckets = [0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] });
         _hangs = factory.CreateCounter("svcproxy_backend_hangs_total", "Calls of the backend that took longer than the backend timeout");
         _pendingEndpoints = Gauge("sync_proxy_rules_endpoint_changes_pending", "Service ports whose endpoints changed and that wait to be put in force");
         _pendingServices = Gauge("sync_proxy_rules_service_changes_pending", "Service ports that changed and wait to be put in force");
@@ -147,6 +152,9 @@ internal sealed class ProxyMetrics : ISyncObserver
     /// <inheritdoc/>
     public void ServicePortProgrammed(ServicePortKey key, TimeSpan latency) =>
         _programming.WithLabels(Name(key.Family)).Observe(latency.TotalSeconds);
+
+    /// <inheritdoc/>
+    public void ChangesInForce(TimeSpan latency) => _latency.Observe(latency.TotalSeconds);
 
     /// <inheritdoc/>
     public void DriftReported(DriftReport drift) => _drift.Inc();

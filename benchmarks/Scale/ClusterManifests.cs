@@ -72,7 +72,8 @@ internal sealed record ClusterManifests(IPAddress FirstAddress, int Port, IPAddr
     public static string NodeName(int node) =>
         string.Create(CultureInfo.InvariantCulture, $"ip-10-0-{node / 256}-{node % 256}.eu-central-1.compute.internal");
 
-    private JsonObject Service(int index)
+    /// <summary>A Service.</summary>
+    public JsonObject Service(int index)
     {
         var address = Frontend(index).Address.ToString();
         return new JsonObject
@@ -96,7 +97,8 @@ internal sealed record ClusterManifests(IPAddress FirstAddress, int Port, IPAddr
         };
     }
 
-    private JsonObject Slice(int index)
+    /// <summary>Its EndpointSlice.</summary>
+    public JsonObject Slice(int index)
     {
         var name = string.Create(CultureInfo.InvariantCulture, $"{Name(index)}-x{index:x4}");
         var metadata = Metadata(index, name, new JsonObject

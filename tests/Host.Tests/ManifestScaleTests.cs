@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Text;
 using ProxyFramework.Benchmarks.Scale;
 using ProxyFramework.Testing;
 
@@ -125,56 +124,4 @@ public sealed class ManifestScaleTests(FreshClone clone) : IDisposable
         run.UntilAsync(() => run.ErrorText.Contains($"all {Services} service ports in force", StringComparison.Ordinal), "that all are in force", 120);
 
     private static ClusterManifests Cluster(string first, int port) => new(IPAddress.Parse(first), port, IPAddress.Parse("127.0.0.21"), 9377);
-
-    /// <summary>Servers that say where they are to whoever connects.</summary>
-    private sealed class Greeters : IDisposable
-    {
-        private readonly List<Socket> _listeners = [];
-
-        public Greeters(NetworkNamespace network, IEnumerable<IPEndPoint> addresses)
-        {
-            foreach (var address in addresses)
-            {
-                var listener = network.NewSocket();
-                listener.Bind(address);
-                listener.Listen(512);
-                _listeners.Add(listener);
-                _ = ServeAsync(listener, Encoding.UTF8.GetBytes(address.ToString()));
-            }
-        }
-
-        public void Dispose() => _listeners.ForEach(listener => listener.Dispose());
-
-        // Stays until the client leaves.
-        private static async Task GreetAsync(Socket client, byte[] greeting)
-        {
-            using (client)
-            {
-                try
-                {
-                    await client.SendAsync(greeting);
-                    await client.ReceiveAsync(new byte[1]);
-                }
-                catch (SocketException)
-                {
-                    // The client reset it.
-                }
-            }
-        }
-
-        private static async Task ServeAsync(Socket listener, byte[] greeting)
-        {
-            try
-            {
-                while (true)
-                {
-                    _ = GreetAsync(await listener.AcceptAsync(), greeting);
-                }
-            }
-            catch (Exception error) when (error is SocketException or ObjectDisposedException)
-            {
-                // The test is over.
-            }
-        }
-    }
 }

@@ -53,6 +53,13 @@ internal sealed class SvcproxyProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>A value of its <c>/proc/PID/status</c> in MB, such as <c>VmRSS</c> or <c>VmHWM</c>, its highest (proc(5)).</summary>
+    public double Megabytes(string name)
+    {
+        var line = File.ReadLines($"/proc/{_process.Id}/status").First(line => line.StartsWith(name + ":", StringComparison.Ordinal));
+        return double.Parse(Regex.Match(line, @"\d+").Value, CultureInfo.InvariantCulture) * 1024 / 1e6;
+    }
+
     public static SvcproxyProcess Start(params string[] arguments) => new(Path.Combine(Layout, "svcproxy"), arguments);
 
     /// <summary>Starts a program, such as <c>run.sh</c>, in a network namespace. Signals reach it, as every step before it is exec'd.</summary>

@@ -37,8 +37,11 @@ public sealed class SchedulingScenarios(StandardWorld world) : ScenarioBase<Stan
     [Fact]
     public Task Every_scheduler_uses_every_endpoint_or_is_replaced_with_a_message() => HoldsAsync(async () =>
     {
-        string[] schedulers = ["rr", "wrr", "random", "lc"];
-        var services = schedulers.Select(scheduler => Service(scheduler).TcpAndUdp().Annotate("scheduler", scheduler).Endpoints(Pod1, Pod2, Remote1)).ToArray();
+        string[] schedulers =
+        [
+            "rr", "wrr", "random", "lc", "wlc", "sed", "nq", "p2c", "peak-ewma", "sh; port", "mh; port", "ring-hash; port", "ring-hash; port; bound=none",
+        ];
+        var services = schedulers.Select((scheduler, index) => Service($"scheduler-{index}").TcpAndUdp().Annotate("scheduler", scheduler).Endpoints(Pod1, Pod2, Remote1)).ToArray();
         await World.ApplyAsync(services);
         foreach (var service in services)
         {
@@ -54,6 +57,28 @@ public sealed class SchedulingScenarios(StandardWorld world) : ScenarioBase<Stan
             open.ForEach(connection => connection.Dispose());
             Assert.True(seen.Count == 3, $"{service.Name}: only {string.Join(", ", seen)}");
         }
+    });
+
+    [Fact]
+    public Task Hashing_keeps_a_client_at_its_endpoint() => HoldsAsync(async () =>
+    {
+        string[] schedulers = ["sh", "mh", "ring-hash; bound=none"];
+        var services = schedulers.Select((scheduler, index) => Service($"hash-{index}").Port().Annotate("scheduler", scheduler).Endpoints(Pod1, Pod2, Remote1)).ToArray();
+        await World.ApplyAsync(services);
+        foreach (var service in services)
+        {
+            Assert.Single((await Client.AskManyAsync(service.ClusterIP(), 20)).Select(outcome => outcome.ShouldComeFrom(Pod1, Pod2, Remote1).Server).Distinct());
+        }
+    });
+
+    [Fact]
+    public Task Failover_uses_the_heaviest_endpoint_and_then_the_next() => HoldsAsync(async () =>
+    {
+        var web = Service("web").Port().Annotate("scheduler", "fo").Endpoints(Pod1, Pod2, Remote1);
+        await World.ApplyAsync(web.Annotate("weights", $$"""{"{{Pod1.Name}}": 1, "{{Pod2.Name}}": 3, "{{Remote1.Name}}": 2}"""));
+        await ShouldSpreadOverAsync(Client, web.ClusterIP(), Pod2);
+        await World.ApplyAsync(web.Endpoints(Pod1, Remote1));
+        await ShouldSpreadOverAsync(Client, web.ClusterIP(), Remote1);
     });
 
     [Fact]

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace ProxyFramework.Core.Tests.Architecture;
 
-/// <summary>Dependencies point downwards only: Host → Core → Abstractions; plugins → KernelBackends → Netlink → Abstractions.</summary>
+/// <summary>Dependencies point downwards only: Host → Sources.Kubernetes → Core → Abstractions; plugins → KernelBackends → Netlink → Abstractions.</summary>
 public sealed class DependencyDirectionTests
 {
     private static readonly string Root = FindRoot();
@@ -16,7 +16,10 @@ public sealed class DependencyDirectionTests
 
     [Fact]
     public void The_host_references_no_backend_and_no_plugin() =>
-        Assert.All(ReferencesOf("Host/Host.csproj"), name => Assert.Contains(name, new[] { "Core", "Abstractions" }));
+        Assert.All(ReferencesOf("Host/Host.csproj"), name => Assert.Contains(name, new[] { "Sources.Kubernetes", "Core", "Abstractions" }));
+
+    [Fact]
+    public void Sources_depend_on_Core_alone() => Assert.Equal(["Core"], ReferencesOf("Sources.Kubernetes/Sources.Kubernetes.csproj"));
 
     [Fact]
     public void Plugins_depend_on_Abstractions_and_the_kernel_libraries_alone()

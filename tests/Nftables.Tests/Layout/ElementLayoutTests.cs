@@ -57,7 +57,7 @@ public sealed class ElementLayoutTests
     public void An_unknown_scheduler_is_replaced_with_a_notice_that_names_the_known_ones()
     {
         var notice = _slots.NoticeFor(Service("a", Group("10.0.0.1"), ClusterIP("10.96.0.1")).With(scheduler: "best"));
-        Assert.Contains("'best' is not known (there are: broken, lc, mh, sh, wrr)", notice, StringComparison.Ordinal);
+        Assert.Contains("no scheduler 'best'; loaded are: broken, lc, mh, sh, wrr", notice, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -99,7 +99,7 @@ public sealed class RefusalTests
         Assert.All(result.Notices, notice => Assert.Equal(service.Key, notice.Key));
         string[] expected =
         [
-            "annotation proxyframework.io/scheduler: there is no scheduler 'mh'; 'rr' is used instead",
+            "annotation proxyframework.io/scheduler: there is no scheduler 'mh'; loaded are: rr, wrr, random, lc; 'rr' is used instead",
             "annotation proxyframework.io/colour: userspace mode does not know it",
             "annotation proxyframework.io/proxy-protocol: 'v3' is neither v1 nor v2",
             "annotation proxyframework.io/retries: 'many' is not a whole number",

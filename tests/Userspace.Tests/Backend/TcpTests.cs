@@ -271,6 +271,37 @@ public sealed class TcpTests
     }
 
     [Fact]
+    public async Task Latency_is_the_time_from_what_the_client_sent_to_the_answer()
+    {
+        var spy = new LoadSpy();
+        await using var test = await BackendUnderTest.StartAsync(schedulers: [spy]);
+        using var server = new TcpServer("slow", async (_, socket) =>
+        {
+            // What it says unasked is no answer.
+            await socket.SendAsync("hello\n"u8.ToArray());
+            var buffer = new byte[64];
+            int count;
+            while ((count = await socket.ReceiveAsync(buffer)) > 0)
+            {
+                await Task.Delay(100);
+                await socket.SendAsync(buffer.AsMemory(0, count));
+            }
+        });
+        var frontend = Services.FreeFrontend();
+        await test.ApplyAsync(Services.Make(frontend, [server.EndPoint]).With(scheduler: spy.Name));
+        using var client = await TcpClient.ConnectAsync(frontend);
+        Assert.Equal("hello", await client.ReadLineAsync());
+        Assert.Equal(0, spy.Loads[0].Answers.Count);
+        for (var question = 1; question <= 3; question++)
+        {
+            await client.EchoAsync("question");
+            var (count, total) = spy.Loads[0].Answers;
+            Assert.Equal(question, count);
+            Assert.True(total >= TimeSpan.FromMilliseconds(95 * question), $"{total} for {count} answers of 100 ms");
+        }
+    }
+
+    [Fact]
     public async Task Concurrent_connections_all_get_through()
     {
         await using var test = await BackendUnderTest.StartAsync();

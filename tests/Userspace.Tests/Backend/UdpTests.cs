@@ -46,6 +46,22 @@ public sealed class UdpTests
     }
 
     [Fact]
+    public async Task Answers_are_counted_once_for_each_question()
+    {
+        var spy = new LoadSpy();
+        await using var test = await BackendUnderTest.StartAsync(schedulers: [spy]);
+        using var server = new UdpServer("a");
+        var frontend = Services.FreeFrontend();
+        await test.ApplyAsync(Make(frontend, server).With(scheduler: spy.Name));
+        using var client = new UdpClient(frontend);
+        for (var question = 1; question <= 3; question++)
+        {
+            await client.AskAsync();
+            Assert.Equal(question, spy.Loads[0].Answers.Count);
+        }
+    }
+
+    [Fact]
     public async Task IPv6_is_served()
     {
         await using var test = await BackendUnderTest.StartAsync();

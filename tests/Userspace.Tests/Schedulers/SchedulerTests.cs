@@ -1,16 +1,12 @@
 using System.Collections.Immutable;
 using ProxyFramework.Plugins.Schedulers;
 using Xunit;
+using static ProxyFramework.Userspace.Tests.Schedulers.Fixtures;
 
 namespace ProxyFramework.Userspace.Tests.Schedulers;
 
 public sealed class SchedulerTests
 {
-    private static readonly ConnectionKey Connection =
-        new(InetAddress.Parse("192.0.2.1"), 4711, InetAddress.Parse("10.96.0.1"), 80);
-
-    public static TheoryData<string> All => ["rr", "wrr", "random", "lc"];
-
     [Fact]
     public void Round_robin_takes_one_after_the_other()
     {
@@ -161,93 +157,22 @@ public sealed class SchedulerTests
     }
 
     [Theory]
-    [MemberData(nameof(All))]
-    public void A_pick_allocates_nothing(string name)
-    {
-        var picker = Scheduler(name).CreatePicker(Context(Group(1, 2, 3), Loads(3)));
-        var sum = picker.Pick(Connection);
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        for (var pick = 0; pick < 10_000; pick++)
-        {
-            sum += picker.Pick(Connection);
-        }
-
-        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
-        Assert.True(sum > 0);
-    }
-
-    [Theory]
     [InlineData("rr", 1, 1, 1)]
     [InlineData("wrr", 1, 2, 3)]
     public void Shares_are_exact_when_many_threads_pick_at_once(string name, int first, int second, int third)
     {
         int[] weights = [first, second, third];
-        var picker = Scheduler(name).CreatePicker(Context(Group(weights), Loads(3)));
+        var picker = Named(name).CreatePicker(Context(Group(weights), Loads(3)));
         var counts = PickFromThreads(picker, 3, threads: 8, picksEach: 30_000);
         var unit = 240_000 / weights.Sum();
         Assert.Equal(weights.Select(weight => weight * unit), counts);
     }
 
-    [Theory]
-    [MemberData(nameof(All))]
-    public void Many_threads_get_valid_picks_and_nobody_starves(string name)
-    {
-        var picker = Scheduler(name).CreatePicker(Context(Group(1, 1, 1, 1), Loads(4)));
-        Assert.All(PickFromThreads(picker, 4, threads: 8, picksEach: 20_000), count => Assert.InRange(count, 30_000, 50_000));
-    }
-
-    [Theory]
-    [MemberData(nameof(All))]
-    public void A_single_endpoint_takes_all(string name) =>
-        Assert.All(Picks(Scheduler(name).CreatePicker(Context(Group(3), Loads(1))), 10), index => Assert.Equal(0, index));
-
     [Fact]
     public void Kernel_names_are_those_of_ipvs()
     {
-        Assert.Equal("rr", new RoundRobinScheduler().KernelName);
-        Assert.Equal("wrr", new WeightedRoundRobinScheduler().KernelName);
-        Assert.Equal("lc", new LeastConnectionsScheduler().KernelName);
-        Assert.False(typeof(IKernelScheduler).IsAssignableFrom(typeof(RandomScheduler)));
+        Assert.All(Every.OfType<IKernelScheduler>(), scheduler => Assert.Equal(scheduler.Name, scheduler.KernelName));
+        string[] withoutKernel = ["p2c", "peak-ewma", "random", "ring-hash"];
+        Assert.Equal(withoutKernel, Every.Where(scheduler => scheduler is not IKernelScheduler).Select(scheduler => scheduler.Name).Order());
     }
-
-    internal static ImmutableArray<Endpoint> Group(params int[] weights) =>
-        [.. weights.Select((weight, index) => new Endpoint(InetAddress.FromIPv4(0x0A00_0001u + (uint)index), 80, (ushort)weight))];
-
-    private static IScheduler Scheduler(string name) => name switch
-    {
-        "rr" => new RoundRobinScheduler(),
-        "wrr" => new WeightedRoundRobinScheduler(),
-        "random" => new RandomScheduler(),
-        _ => new LeastConnectionsScheduler(),
-    };
-
-    private static PickerContext Context(
-        ImmutableArray<Endpoint> endpoints, ImmutableArray<EndpointLoad> loads = default, IEndpointPicker? previous = null) =>
-        new() { Endpoints = endpoints, Loads = loads.IsDefault ? [] : loads, Previous = previous };
-
-    private static ImmutableArray<EndpointLoad> Loads(int count) =>
-        [.. Enumerable.Range(0, count).Select(_ => new EndpointLoad())];
-
-    private static int[] Picks(IEndpointPicker picker, int count) =>
-        [.. Enumerable.Range(0, count).Select(_ => picker.Pick(Connection))];
-
-    private static int[] PickFromThreads(IEndpointPicker picker, int endpoints, int threads, int picksEach)
-    {
-        var counts = new int[endpoints];
-        var start = new Barrier(threads);
-        var workers = Enumerable.Range(0, threads).Select(_ => new Thread(() =>
-        {
-            start.SignalAndWait();
-            for (var pick = 0; pick < picksEach; pick++)
-            {
-                Interlocked.Increment(ref counts[picker.Pick(Connection)]);
-            }
-        })).ToList();
-        workers.ForEach(worker => worker.Start());
-        workers.ForEach(worker => worker.Join());
-        return counts;
-    }
-
-    private static double ChiSquared(int[] observed, double[] expected) =>
-        observed.Zip(expected, (seen, due) => (seen - due) * (seen - due) / due).Sum();
 }
