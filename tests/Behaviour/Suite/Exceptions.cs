@@ -38,8 +38,8 @@ public static class Exceptions
         new(
             "ipvs",
             "SessionAffinityScenarios.Turned_on_off_or_given_another_time_it_changes_on_an_existing_service",
-            "IPVS keeps a client for as long as it remembers a connection of it (10 s after a reset, 2 min after an orderly end), and if that is longer than the affinity's time, for another minute.",
-            "a time that is longer than that is kept"),
+            "In IPVS a client keeps the time that its affinity began with, and stays for as long as IPVS remembers a connection of it: 10 s after a reset, 2 min after an orderly end.",
+            "clients that come after the change have the new time, where that is longer than IPVS remembers connections"),
     ];
 
     private const string Relays = "Userspace mode ends the client's connection and makes one of its own to the endpoint.";
