@@ -103,7 +103,7 @@ run_ipvs_project() {
 # run_deferred: one start of the virtual machine for all parts that wait for it. Emulated, everything takes 10 to 20 times as long.
 run_deferred() {
   local part name project projects=(svcproxy) options=() names=() list=$results/vm-parts.sh seconds=${VM_PART_TIMEOUT:-1800}
-  echo 'modprobe -a -q ip_vs ip_vs_rr ip_vs_wrr dummy veth bridge br_netfilter nf_conntrack nf_tables' >"$list"
+  echo 'modprobe -a -q ip_vs ip_vs_rr ip_vs_wrr dummy veth bridge br_netfilter nf_conntrack nf_tables nft_chain_nat nft_ct nft_nat nft_masq nft_reject_ipv4 nft_reject_ipv6 nft_hash nft_numgen nft_fib_ipv4 nft_fib_ipv6' >"$list"
   for part in "${deferred[@]}"; do
     eval "set -- $part"
     name=$1 project=$2
