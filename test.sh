@@ -14,8 +14,9 @@ for project in tests/*.Tests/*.Tests.csproj; do
   parts+=("${name,,}")
 done
 for mode in "${modes[@]}"; do parts+=("behaviour-$mode"); done
-# Parts that need IPVS in the kernel. Where this one has none, they share a start of a virtual machine (scripts/vm/run.sh).
-parts+=(netlink-vm)
+# Parts that need IPVS in the kernel. Where this one has none, they share a start of a virtual machine (scripts/vm/run.sh), which
+# runs beside the other parts.
+parts+=(netlink-vm ipvs-vm behaviour-ipvs)
 
 if [ "${1:-}" = vm-shell ]; then exec scripts/vm/run.sh --shell; fi
 if [ "${1:-}" = --list ]; then
@@ -26,7 +27,7 @@ fi
 chosen=()
 for name in "$@"; do
   if [ "$name" = behaviour ]; then
-    for mode in "${modes[@]}"; do chosen+=("behaviour-$mode"); done
+    for mode in "${modes[@]}" ipvs; do chosen+=("behaviour-$mode"); done
   elif printf '%s\n' "${parts[@]}" | grep -qx -- "$name"; then
     chosen+=("$name")
   else
@@ -101,28 +102,47 @@ run_ipvs_project() {
 
 # run_deferred: one start of the virtual machine for all parts that wait for it. Emulated, everything takes 10 to 20 times as long.
 run_deferred() {
-  local part name project options=() names=() list=$results/vm-parts.sh seconds=${VM_PART_TIMEOUT:-3600}
-  : >"$list"
+  local part name project projects=(svcproxy) options=() names=() list=$results/vm-parts.sh seconds=${VM_PART_TIMEOUT:-1800}
+  echo 'modprobe -a -q ip_vs ip_vs_rr ip_vs_wrr dummy veth bridge br_netfilter nf_conntrack nf_tables nft_chain_nat nft_ct nft_nat nft_masq nft_reject_ipv4 nft_reject_ipv6 nft_hash nft_numgen nft_fib_ipv4 nft_fib_ipv6' >"$list"
   for part in "${deferred[@]}"; do
     eval "set -- $part"
     name=$1 project=$2
     shift 2
     names+=("$name")
-    rm -f "$results/$name.log" "$results/$name.status"
+    projects+=("bin/$project/release")
     {
-      printf 'scripts/test-part.sh %q %q env ' "$name" "$seconds"
+      printf 'scripts/test-part.sh %q %q env SVCPROXY_PACE=3 ' "$name" "$seconds"
       while [ $# -gt 0 ] && [ "$1" != -- ]; do printf '%q ' "$1"; shift; done
-      printf '%q ' "artifacts/bin/$project/release/ProxyFramework.$project" -noLogo -longRunning 300 "${@:2}"
+      printf '%q ' "artifacts/bin/$project/release/ProxyFramework.$project" -noLogo -longRunning 300 -maxThreads 2 "${@:2}"
       echo
     } >>"$list"
-    echo "== compiling $project for the virtual machine"
-    scripts/vm/ready-to-run.sh "artifacts/bin/$project/release" "artifacts/vm/ready/$project"
-    options+=(--replace "artifacts/vm/ready/$project=artifacts/bin/$project/release")
+  done
+  for project in "${projects[@]}"; do
+    echo "== compiling artifacts/$project for the virtual machine"
+    scripts/vm/ready-to-run.sh "artifacts/$project" "artifacts/vm/ready/$project"
+    options+=(--replace "artifacts/vm/ready/$project=artifacts/$project")
   done
   echo "== starting the virtual machine for ${names[*]}"
-  scripts/vm/run.sh --timeout "$((120 + seconds * ${#names[@]}))" --share "$results" "${options[@]}" -- bash "$list"
-  for name in "${names[@]}"; do count "$name"; done
+  exec scripts/vm/run.sh --timeout "$((120 + seconds * ${#names[@]}))" --share "$results" "${options[@]}" -- bash "$list"
 }
+
+# What needs IPVS comes first: in the virtual machine it goes on while the others run.
+for part in "${chosen[@]}"; do
+  case $part in
+    # All but the fuzzing, which no kernel takes part in: so Netlink is proven on a second kernel too.
+    netlink-vm) run_ipvs_project netlink-vm Netlink.Tests -- -class- '*Fuzz*' ;;
+    ipvs-vm) run_ipvs_project ipvs-vm Ipvs.Tests -- -trait Kernel=ipvs ;;
+    behaviour-ipvs) run_ipvs_project behaviour-ipvs Behaviour SVCPROXY_MODE=ipvs ;;
+  esac
+done
+machine=
+if [ ${#deferred[@]} -gt 0 ]; then
+  for part in "${deferred[@]}"; do rm -f "$results/${part%% *}.log" "$results/${part%% *}.status"; done
+  run_deferred >"$results/vm.log" 2>&1 &
+  machine=$!
+  trap 'kill "$machine" 2>/dev/null' EXIT
+  echo "== the virtual machine for ${deferred[*]%% *} runs beside what follows: $results/vm.log"
+fi
 
 for part in "${chosen[@]}"; do
   case $part in
@@ -134,9 +154,9 @@ for part in "${chosen[@]}"; do
         failed=$((failed + 1))
       fi
       ;;
-    # All but the fuzzing, which no kernel takes part in: so Netlink is proven on a second kernel too.
-    netlink-vm) run_ipvs_project netlink-vm Netlink.Tests -- -class- '*Fuzz*' ;;
+    netlink-vm | ipvs-vm | behaviour-ipvs) ;;
     netlink) run_project netlink Netlink.Tests -- -trait- Kernel=ipvs ;;
+    ipvs) run_project ipvs Ipvs.Tests -- -trait- Kernel=ipvs ;;
     behaviour-iptables-*) run_project "$part" Behaviour SVCPROXY_MODE=iptables "SVCPROXY_ARGS=--set iptables:flavour=${part##*-}" ;;
     behaviour-*) run_project "$part" Behaviour "SVCPROXY_MODE=${part#behaviour-}" ;;
     *)
@@ -147,7 +167,12 @@ for part in "${chosen[@]}"; do
       ;;
   esac
 done
-[ ${#deferred[@]} -eq 0 ] || run_deferred
+if [ -n "$machine" ]; then
+  tail -n +1 -F --pid="$machine" "$results/vm.log"
+  wait "$machine"
+  trap - EXIT
+  for part in "${deferred[@]}"; do count "${part%% *}"; done
+fi
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

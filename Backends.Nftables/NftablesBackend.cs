@@ -52,7 +52,7 @@ public sealed partial class NftablesBackend : IBackend
         {
             _nft = NftNetlink.Open();
             _flows = new StaleFlows();
-            _watch = new DriftWatch(_nft.PortId, what => Drifted(context, what), error => Log.Deaf(_logger, error));
+            _watch = new DriftWatch(_nft.PortId, TableSchema.IsOurs, what => Drifted(context, what), error => Log.Deaf(_logger, error));
         }
         catch (NetlinkException error)
         {
@@ -133,7 +133,7 @@ public sealed partial class NftablesBackend : IBackend
     {
         if (isAdoption)
         {
-            Adopt(changes, report, cancellationToken);
+            _watch!.Adopt(_nft!, () => Transactions, () => AdoptTables(changes, report, cancellationToken));
             return;
         }
 
@@ -145,32 +145,6 @@ public sealed partial class NftablesBackend : IBackend
                 table.DropUnusedClasses();
             }
         }
-    }
-
-    /// <summary>
-    /// Adopts the tables, deaf at first: the kernel's notifications of a large load would take longer than the load. The generations
-    /// of its rules tell whether anyone else changed something meanwhile.
-    /// </summary>
-    private void Adopt(ServiceChangeSet changes, ChangeReport report, CancellationToken cancellationToken)
-    {
-        _watch!.Pause();
-        try
-        {
-            var (generation, transactions) = (_nft!.GetGeneration().Id, Transactions);
-            AdoptTables(changes, report, cancellationToken);
-            _watch.Resume();
-            if (_nft.GetGeneration().Id - generation == (uint)(Transactions - transactions))
-            {
-                return;
-            }
-        }
-        catch
-        {
-            _watch.Resume();
-            throw;
-        }
-
-        AdoptTables(changes, report, cancellationToken);
     }
 
     private void AdoptTables(ServiceChangeSet changes, ChangeReport report, CancellationToken cancellationToken)

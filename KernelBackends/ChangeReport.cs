@@ -13,6 +13,9 @@ public sealed class ChangeReport(Action<ServicePortChange> inForce)
     /// <summary>A change could not be put in force.</summary>
     public void Failed(ServicePortKey key, string reason) => _failures[key] = reason;
 
+    /// <summary>Whether <see cref="Failed"/> was called for a service port.</summary>
+    public bool HasFailed(ServicePortKey key) => _failures.ContainsKey(key);
+
     /// <summary>A change is in force but not quite as asked for.</summary>
     public void Notice(ServicePortKey key, string message) => _notices.Add(new ServicePortNotice(key, message));
 

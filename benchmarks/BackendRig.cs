@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using System.Diagnostics;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
-using ProxyFramework.Benchmarks.Nftables;
 using ProxyFramework.Core.Sources;
 using ProxyFramework.Core.View;
 using ProxyFramework.Testing;

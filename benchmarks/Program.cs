@@ -1,5 +1,6 @@
 using ProxyFramework.Benchmarks;
 using ProxyFramework.Benchmarks.Iptables;
+using ProxyFramework.Benchmarks.Ipvs;
 using ProxyFramework.Benchmarks.Nftables;
 using ProxyFramework.Benchmarks.Scale;
 
@@ -7,7 +8,7 @@ using ProxyFramework.Benchmarks.Scale;
 IBenchmark[] benchmarks =
 [
     new NodeViewBenchmark(), new NodeViewProfile(), new ProxyStart(), new WriteManifests(), new NftablesBenchmark(), new IpvsBenchmark(),
-    new IptablesBenchmark(), new SchedulerBenchmark(), new HealthCheckBenchmark(),
+    new IpvsModeBenchmark(), new IptablesBenchmark(), new SchedulerBenchmark(), new HealthCheckBenchmark(),
 ];
 
 if (args.Length > 0 && Array.Find(benchmarks, benchmark => benchmark.Name == args[0]) is { } chosen)

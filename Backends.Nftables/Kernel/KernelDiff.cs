@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using ProxyFramework.Backends.Nftables.Layout;
+using ProxyFramework.KernelBackends;
 using ProxyFramework.Netlink.NfTables;
 
 namespace ProxyFramework.Backends.Nftables.Kernel;

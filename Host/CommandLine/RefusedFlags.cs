@@ -9,7 +9,6 @@ namespace ProxyFramework.Host.CommandLine;
 internal static class RefusedFlags
 {
     private const string NoConntrack = "no backend of this version sets conntrack's limits; set the sysctl net.netfilter.nf_conntrack_… on the node";
-    private const string IpvsOnly = "it belongs to IPVS mode, which this version does not have";
 
     private static readonly (string Name, string Advice)[] All =
     [
@@ -23,18 +22,18 @@ internal static class RefusedFlags
         ("--bind-address", "use --nodeport-addresses for node ports, --healthz-bind-address and --metrics-bind-address for the HTTP servers"),
         ("--profiling", "use dotnet-trace or dotnet-counters on the running process; runtime metrics are at /metrics"),
         ("--feature-gates", "there are no feature gates; leave it out"),
-        ("--iptables-masquerade-bit", "use --set iptables:masquerade-bit=N in mode iptables, --set nftables:masquerade-bit=N in mode nftables"),
+        ("--iptables-masquerade-bit", "use --set MODE:masquerade-bit=N, MODE being iptables, nftables or ipvs"),
         ("--iptables-localhost-nodeports", "use --nodeport-addresses=…,localhost to serve node ports on the loopback addresses"),
         ("--iptables-sync-period", "use --sync-period"),
         ("--iptables-min-sync-period", "use --min-sync-period"),
         ("--ipvs-sync-period", "use --sync-period"),
         ("--ipvs-min-sync-period", "use --min-sync-period"),
         ("--ipvs-scheduler", "use --scheduler"),
-        ("--ipvs-exclude-cidrs", IpvsOnly),
-        ("--ipvs-strict-arp", IpvsOnly),
-        ("--ipvs-tcp-timeout", IpvsOnly),
-        ("--ipvs-tcpfin-timeout", IpvsOnly),
-        ("--ipvs-udp-timeout", IpvsOnly),
+        ("--ipvs-exclude-cidrs", "use --set ipvs:exclude-cidrs=CIDR,…"),
+        ("--ipvs-strict-arp", "use --set ipvs:strict-arp=true"),
+        ("--ipvs-tcp-timeout", "use --set ipvs:tcp-timeout=SECONDS"),
+        ("--ipvs-tcpfin-timeout", "use --set ipvs:tcp-fin-timeout=SECONDS"),
+        ("--ipvs-udp-timeout", "use --set ipvs:udp-timeout=SECONDS"),
         ("--oom-score-adj", "set it from outside: OOMScoreAdjust= in the systemd unit, or choom"),
         ("--conntrack-max-per-core", NoConntrack),
         ("--conntrack-min", NoConntrack),

@@ -15,7 +15,7 @@ public sealed class LoadScenarios(StandardWorld world) : ScenarioBase<StandardWo
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
     private static int Seconds { get; } =
-        int.TryParse(Environment.GetEnvironmentVariable("SVCPROXY_LOAD_SECONDS"), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) ? seconds : 4;
+        int.TryParse(Environment.GetEnvironmentVariable("SVCPROXY_LOAD_SECONDS"), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) ? seconds : 4 * Pace.Factor;
 
     [Fact]
     public Task Load_while_endpoints_come_and_go_has_no_error() => HoldsAsync(async () =>
@@ -35,7 +35,7 @@ public sealed class LoadScenarios(StandardWorld world) : ScenarioBase<StandardWo
     {
         var web = Service("web").Port().AllFrontends().Endpoints(Pod1, Remote1);
         await World.ApplyAsync(web);
-        var load = LoadAsync(web, Seconds + 4);
+        var load = LoadAsync(web, Seconds + (4 * Pace.Factor));
         var churn = ChurnAsync(web, load);
         await Task.Delay(TimeSpan.FromSeconds(Seconds / 2.0));
         await World.Proxy.KillAsync();

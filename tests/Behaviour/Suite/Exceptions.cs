@@ -19,6 +19,7 @@ public static class Exceptions
         new("userspace", "RestartScenarios.An_orderly_stop_leaves_everything_in_force", Process, "it serves again as soon as it runs again"),
         new("userspace", "RestartScenarios.Established_connections_and_flows_outlive_the_proxy", Process),
         new("userspace", "RestartScenarios.Session_affinity_outlives_the_proxy", Process),
+        new("userspace", "ModeSwitchScenarios.Switching_to_another_mode_and_back_fails_no_request_and_leaves_nothing_of_either", Process),
         new("userspace", "LoadScenarios.Load_while_the_proxy_is_killed_and_started_again_amid_changes_has_no_error", Process),
         new(
             "userspace",
@@ -30,6 +31,15 @@ public static class Exceptions
             "NeighbourScenarios.Node_ports_do_not_depend_on_what_the_node_itself_lets_in",
             "In userspace mode node ports are sockets of the node: its firewall for what comes in (INPUT) decides on them."),
         new("userspace", "SctpScenarios.Associations_reach_an_endpoint_through_every_frontend", "It relays TCP and UDP only; SCTP would need sockets of a kernel with CONFIG_IP_SCTP."),
+        new(
+            "ipvs",
+            "NeighbourScenarios.Node_ports_do_not_depend_on_what_the_node_itself_lets_in",
+            "Packets reach IPVS through the node's own INPUT chains: its firewall for what comes in decides on services too."),
+        new(
+            "ipvs",
+            "SessionAffinityScenarios.Turned_on_off_or_given_another_time_it_changes_on_an_existing_service",
+            "In IPVS a client keeps the time that its affinity began with, and stays for as long as IPVS remembers a connection of it: 10 s after a reset, 2 min after an orderly end.",
+            "clients that come after the change have the new time, where that is longer than IPVS remembers connections"),
     ];
 
     private const string Relays = "Userspace mode ends the client's connection and makes one of its own to the endpoint.";

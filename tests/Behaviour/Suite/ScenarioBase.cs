@@ -6,10 +6,10 @@ using Xunit;
 namespace ProxyFramework.Behaviour.Suite;
 
 /// <summary>
-/// Base of the classes that hold scenarios. All scenarios of a class share one world and so one running proxy; each has Services
+/// Base of the classes that hold scenarios. All scenarios of a class share one world (<see cref="WorldCollections"/>) and so one running proxy; each has Services
 /// of its own and takes them away at its end.
 /// </summary>
-public abstract class ScenarioBase<TWorld> : IClassFixture<TWorld>
+public abstract class ScenarioBase<TWorld>
     where TWorld : World
 {
     protected const Family V4 = Family.IPv4;

@@ -48,7 +48,7 @@ public sealed class Connection : IDisposable
     /// <summary>Sends bytes, closes this half, and reads how many the server counted.</summary>
     public async Task<long> UploadAsync(int bytes)
     {
-        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var deadline = new CancellationTokenSource(Pace.Limit(20));
         await _socket.SendAsync("POST /count HTTP/1.1\r\nHost: identity\r\n\r\n"u8.ToArray(), deadline.Token);
         var chunk = new byte[Math.Min(bytes, 65536)];
         for (var left = bytes; left > 0;)

@@ -6,7 +6,10 @@ namespace ProxyFramework.Behaviour.Testbed;
 /// <summary>Waits for conditions, never for times.</summary>
 public static class Eventually
 {
-    public static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
+    public static readonly TimeSpan Limit = Pace.Limit(20);
+
+    // Where the machine is slow, looking is a good part of its work.
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(Pace.Factor == 1 ? 5 : 50 * Pace.Factor);
 
     /// <summary>Tries the assertions again until they hold; after the limit, their failure is the outcome.</summary>
     public static async Task HoldsAsync(Func<Task> assertions, TimeSpan? limit = null)
@@ -21,7 +24,7 @@ public static class Eventually
             }
             catch (XunitException) when (clock.Elapsed < (limit ?? Limit))
             {
-                await Task.Delay(20);
+                await Task.Delay(20 * Pace.Factor);
             }
         }
     }
@@ -38,7 +41,7 @@ public static class Eventually
                 return false;
             }
 
-            await Task.Delay(5);
+            await Task.Delay(Pause);
         }
 
         return true;

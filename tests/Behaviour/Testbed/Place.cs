@@ -7,10 +7,10 @@ namespace ProxyFramework.Behaviour.Testbed;
 public class Place
 {
     /// <summary>How long an answer is waited for; generous, as a busy machine is no failure.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    public static readonly TimeSpan Patience = Pace.Limit(5);
 
     /// <summary>How long silence lasts until it is believed. The testbed's round trips take well under a millisecond.</summary>
-    public static readonly TimeSpan Silence = TimeSpan.FromMilliseconds(600);
+    public static readonly TimeSpan Silence = Pace.Seconds(0.6);
 
     public Place(string name, NetworkNamespace ns, IPAddress ipv4, IPAddress ipv6, bool bind = true)
     {
@@ -34,7 +34,10 @@ public class Place
     public IPAddress Address(Family family) => family == Family.IPv4 ? IPv4 : IPv6;
 
     /// <summary>Connects anew and asks who is there, over the target's protocol.</summary>
-    public async Task<Outcome> AskAsync(Target target, TimeSpan? patience = null)
+    /// <param name="target">Whom.</param>
+    /// <param name="patience">How long; <see cref="Patience"/> unless given.</param>
+    /// <param name="sourcePort">Of a UDP client; a free one unless given.</param>
+    public async Task<Outcome> AskAsync(Target target, TimeSpan? patience = null, int sourcePort = 0)
     {
         var attempt = $"{target} from {Name}";
         if (target.Protocol == Protocol.Sctp)
@@ -44,7 +47,7 @@ public class Place
 
         if (target.Protocol == Protocol.Udp)
         {
-            using var flow = OpenFlow(target);
+            using var flow = OpenFlow(target, sourcePort);
             return await flow.AskAsync(patience);
         }
 

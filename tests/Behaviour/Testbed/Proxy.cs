@@ -26,25 +26,25 @@ public sealed class Proxy : IAsyncDisposable
 
     public int ProcessId => _process.Id;
 
-    /// <summary>Starts it; returns before it is ready.</summary>
-    public static Proxy Start(NetworkNamespace node, IEnumerable<string> manifests, IEnumerable<string> flags)
+    /// <summary>Starts it, in the mode under test or in another; returns before it is ready.</summary>
+    public static Proxy Start(NetworkNamespace node, IEnumerable<string> manifests, IEnumerable<string> flags, string? mode = null)
     {
         ArgumentNullException.ThrowIfNull(node);
         // `ip netns exec` becomes the program, so the process id is the program's.
         string[] arguments =
         [
-            "netns", "exec", node.Name, TestedBackend.Program, "run", $"--mode={TestedBackend.Mode}", "--hostname-override=node-1",
+            "netns", "exec", node.Name, TestedBackend.Program, "run", $"--mode={mode ?? TestedBackend.Mode}", "--hostname-override=node-1",
             .. manifests.Select(path => "--manifests=" + path), .. flags, .. TestedBackend.Flags,
         ];
         var start = new ProcessStartInfo("ip", arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
         return new Proxy(Process.Start(start) ?? throw new InvalidOperationException("the program did not start"));
     }
 
-    /// <summary>Runs <c>svcproxy cleanup</c>.</summary>
-    public static Task<(int ExitCode, string Output, string Error)> CleanupAsync(NetworkNamespace node)
+    /// <summary>Runs <c>svcproxy cleanup</c>, for the mode under test or for another.</summary>
+    public static Task<(int ExitCode, string Output, string Error)> CleanupAsync(NetworkNamespace node, string? mode = null)
     {
         ArgumentNullException.ThrowIfNull(node);
-        return node.TryExecAsync(TestedBackend.Program, ["cleanup", $"--mode={TestedBackend.Mode}", .. TestedBackend.Flags]);
+        return node.TryExecAsync(TestedBackend.Program, ["cleanup", $"--mode={mode ?? TestedBackend.Mode}", .. TestedBackend.Flags]);
     }
 
     /// <summary>Ends it as a crash does (SIGKILL).</summary>
@@ -67,7 +67,7 @@ public sealed class Proxy : IAsyncDisposable
         if (!_process.HasExited)
         {
             _ = Native.kill(_process.Id, signal);
-            using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+            using var deadline = new CancellationTokenSource(Pace.Limit(30));
             await _process.WaitForExitAsync(deadline.Token);
         }
     }

@@ -6,6 +6,13 @@ namespace ProxyFramework.Behaviour.Testbed;
 /// <summary>Requests that go on in the background, each over a new connection, while something happens to the proxy.</summary>
 public sealed class Traffic : IAsyncDisposable
 {
+    // Below those that the kernel gives out (ip_local_port_range). A UDP client that takes up another's port too soon, towards another
+    // address of the same endpoint, can get its answer from that other address in IPVS mode: that is not what scenarios are about.
+    private const int FirstPort = 10_000;
+    private const int Ports = 20_000;
+
+    private static int _flows;
+
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentQueue<Outcome> _failures = new();
     private readonly Task _loop;
@@ -50,7 +57,7 @@ public sealed class Traffic : IAsyncDisposable
     {
         for (var i = 0; !_stop.IsCancellationRequested; i++)
         {
-            var outcome = await from.AskAsync(targets[i % targets.Count], TimeSpan.FromSeconds(3));
+            var outcome = await from.AskAsync(targets[i % targets.Count], Pace.Limit(3), FirstPort + (Interlocked.Increment(ref _flows) % Ports));
             if (outcome.Kind != OutcomeKind.Answered)
             {
                 _failures.Enqueue(outcome);

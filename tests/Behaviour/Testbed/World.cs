@@ -114,7 +114,8 @@ public class World : IAsyncLifetime
     protected virtual Task PrepareAsync() => Task.CompletedTask;
 
     /// <summary>Starts the proxy; it need not be ready when this returns. See <see cref="SettleAsync"/>.</summary>
-    public void StartProxy() => _proxy = Proxy.Start(_network.Node, [_folder], Options.Flags);
+    /// <param name="mode">Another than the mode under test.</param>
+    public void StartProxy(string? mode = null) => _proxy = Proxy.Start(_network.Node, [_folder], Options.Flags, mode);
 
     /// <summary>Puts Services in force, new ones and changed ones, and returns when they are.</summary>
     public async Task ApplyAsync(params IEnumerable<ServiceSpec> services)
@@ -254,7 +255,7 @@ public class World : IAsyncLifetime
         write();
         var target = barrier.ClusterIP();
         var passed = await Eventually.TrueAsync(
-            async () => (await Node.AskAsync(target, TimeSpan.FromMilliseconds(200))).Kind == OutcomeKind.Answered,
+            async () => (await Node.AskAsync(target, Pace.Seconds(0.2))).Kind == OutcomeKind.Answered,
             givenUp: () => Proxy.HasExited);
         Assert.True(passed, $"mode {TestedBackend.Mode} did not put a change in force{(Proxy.HasExited ? " (it has ended)" : "")}; its log:\n{Proxy.Tail()}");
     }

@@ -1,4 +1,4 @@
-namespace ProxyFramework.Benchmarks.Nftables;
+namespace ProxyFramework.Benchmarks;
 
 /// <summary>No scheduler at all: each backend's own default applies.</summary>
 internal sealed class NoSchedulers : ISchedulerCatalog

@@ -1,34 +1,58 @@
-using ProxyFramework.Backends.Nftables.Kernel;
 using ProxyFramework.Netlink.NfTables;
 
-namespace ProxyFramework.Backends.Nftables;
+namespace ProxyFramework.KernelBackends;
 
 /// <summary>Listens to the kernel's notifications and tells when others changed our tables.</summary>
-internal sealed class DriftWatch : IAsyncDisposable
+public sealed class DriftWatch : IAsyncDisposable
 {
     private readonly NftSubscription _subscription;
+    private readonly Func<string, bool> _isOurs;
     private readonly Action<string> _drifted;
     private readonly CancellationTokenSource _ending = new();
     private readonly Task _reading;
 
     /// <summary>Begins to listen, in the network namespace of the calling thread.</summary>
     /// <param name="ownPort">The netlink port whose changes are ours.</param>
+    /// <param name="isOurs">Tells our tables by their names, among those of IPv4 and IPv6.</param>
     /// <param name="drifted">Takes what was changed and by whom; called from another thread.</param>
     /// <param name="failed">Takes the reason why nothing is heard any more.</param>
-    public DriftWatch(uint ownPort, Action<string> drifted, Action<Exception> failed)
+    public DriftWatch(uint ownPort, Func<string, bool> isOurs, Action<string> drifted, Action<Exception> failed)
     {
         _subscription = NftSubscription.Open(ownPort);
+        _isOurs = isOurs;
         _drifted = drifted;
         _reading = Task.Run(() => ReadAsync(failed));
     }
 
-    /// <summary>Listens no more, while our own changes are many.</summary>
+    /// <summary>
+    /// Runs an adoption, deaf at first: the kernel's notifications of a large load would take longer than the load. The generations of
+    /// its rules tell whether anyone else changed something meanwhile; then it runs once more, hearing.
+    /// </summary>
+    /// <param name="nft">Asks for generations.</param>
+    /// <param name="transactions">How many transactions of ours were committed so far.</param>
+    /// <param name="adopt">Makes the tables agree with what is wanted, whatever is there.</param>
     /// <exception cref="ProxyFramework.Netlink.NetlinkException">The system call failed.</exception>
-    public void Pause() => _subscription.Pause();
+    public void Adopt(NftNetlink nft, Func<long> transactions, Action adopt)
+    {
+        _subscription.Pause();
+        try
+        {
+            var (generation, before) = (nft.GetGeneration().Id, transactions());
+            adopt();
+            _subscription.Resume();
+            if (nft.GetGeneration().Id - generation == (uint)(transactions() - before))
+            {
+                return;
+            }
+        }
+        catch
+        {
+            _subscription.Resume();
+            throw;
+        }
 
-    /// <summary>Listens again.</summary>
-    /// <exception cref="ProxyFramework.Netlink.NetlinkException">The system call failed.</exception>
-    public void Resume() => _subscription.Resume();
+        adopt();
+    }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -50,7 +74,7 @@ internal sealed class DriftWatch : IAsyncDisposable
                 switch (notification)
                 {
                     // The kernel's rules fill the map of clients; it does not tell that, but who deletes a client by hand means it.
-                    case NftNotification.Change change when TableSchema.IsOurs(change.Table):
+                    case NftNotification.Change change when _isOurs(change.Table):
                         // The largest thing says most: with a table, all its rules are reported as deleted.
                         main = main is null || change.Kind < main.Kind ? change : main;
                         changes++;

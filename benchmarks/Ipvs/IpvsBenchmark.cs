@@ -4,7 +4,7 @@ using System.Text;
 using ProxyFramework.Netlink.Ipvs;
 using ProxyFramework.Testing;
 
-namespace ProxyFramework.Benchmarks;
+namespace ProxyFramework.Benchmarks.Ipvs;
 
 /// <summary>
 /// Loads the same virtual servers by one batch and by <c>ipvsadm -R</c>, each into an empty network namespace, and then adds single

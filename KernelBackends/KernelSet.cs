@@ -1,10 +1,10 @@
 using System.Diagnostics.CodeAnalysis;
 using ProxyFramework.Netlink.NfTables;
 
-namespace ProxyFramework.Backends.Nftables.Kernel;
+namespace ProxyFramework.KernelBackends;
 
 /// <summary>The elements that the kernel has in a set, as bytes, and which of them are wanted.</summary>
-internal sealed class KernelSet : INftElementTarget
+public sealed class KernelSet : INftElementTarget
 {
     private readonly Dictionary<byte[], bool> _elements;
     private readonly Dictionary<byte[], bool>.AlternateLookup<ReadOnlySpan<byte>> _byKey;
