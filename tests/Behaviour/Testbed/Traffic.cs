@@ -64,6 +64,9 @@ public sealed class Traffic : IAsyncDisposable
             }
 
             Interlocked.Increment(ref _requests);
+
+            // Where the machine is slow, the proxy must get something of it beside the traffic.
+            await Task.Delay(TimeSpan.FromMilliseconds(25 * (Pace.Factor - 1)));
         }
     }
 }
