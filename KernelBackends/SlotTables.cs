@@ -15,11 +15,14 @@ public sealed class SlotTables(string mode, ISchedulerCatalog schedulers, string
     private readonly Dictionary<int, SlotTable> _random = [];
 
     /// <summary>The slots of a group that forwards.</summary>
-    public SlotTable For(ServicePort service, EndpointGroup group)
+    /// <param name="service">Whose it is.</param>
+    /// <param name="group">The group, with one endpoint at least.</param>
+    /// <param name="maxSlots">The most slots; a group with more endpoints has one slot for each all the same.</param>
+    public SlotTable For(ServicePort service, EndpointGroup group, int maxSlots = MaxSlots)
     {
         var scheduler = SlotScheduler(service.Scheduler) ?? SlotScheduler(defaultScheduler);
         var count = group.Endpoints.Length;
-        return scheduler?.BuildSlots(group.Endpoints, Math.Max(MaxSlots, count)) ?? OneForEach(count);
+        return scheduler?.BuildSlots(group.Endpoints, Math.Max(maxSlots, count)) ?? OneForEach(count);
     }
 
     /// <summary>What the operator should know where the scheduler asked for cannot be honoured; null where it can.</summary>

@@ -246,6 +246,12 @@ internal sealed class ServiceRules
     private Chain GroupChain(TrafficPolicy policy, EndpointGroup group, SlotTables slots)
     {
         var table = slots.For(_service, group);
+        if (table.Selector == SlotSelector.SourceHash && table.Slots.Length > Picks.MaxTurns)
+        {
+            // A rule each: shares that are a little less exact are better than none that last.
+            table = slots.For(_service, group, Picks.MaxTurns);
+        }
+
         Notice ??= Picks.Notice(table, _node.CanHash);
         var rules = ImmutableArray.CreateBuilder<Rule>();
         if (_masquerades[policy] is var origins and not Origins.None)

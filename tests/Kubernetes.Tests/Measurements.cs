@@ -3,7 +3,7 @@ using System.Diagnostics.Metrics;
 
 namespace ProxyFramework.Kubernetes.Tests;
 
-/// <summary>What the source counts while this lives. Tests that use it do not run beside others of their class.</summary>
+/// <summary>What all sources of this process count while this lives: tests run one after the other.</summary>
 internal sealed class Measurements : IDisposable
 {
     private readonly ConcurrentQueue<(string Name, double Value, KeyValuePair<string, object?>[] Tags)> _all = new();

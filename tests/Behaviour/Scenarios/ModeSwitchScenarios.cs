@@ -45,8 +45,12 @@ public sealed class ModeSwitchScenarios(ModeSwitchWorld world) : ScenarioBase<Mo
         }
     });
 
-    /// <summary>Without the empty tables that the iptables program leaves in nf_tables, whoever runs it.</summary>
-    private static string Content(string part) => string.Join('\n', part.Split('\n').Where(static line => line is not ("" or "}") && !line.StartsWith("table ", StringComparison.Ordinal)));
+    /// <summary>Without the empty tables that the iptables programs leave, whoever runs them: legacy ones last as long as the namespace.</summary>
+    private static string Content(string part) => string.Join('\n', part.Split('\n').Where(static line =>
+        line is not ("" or "}" or "COMMIT")
+        && !line.StartsWith("table ", StringComparison.Ordinal)
+        && !line.StartsWith('*')
+        && !(line.StartsWith(':') && line.Contains(" ACCEPT", StringComparison.Ordinal))));
 
     private async Task SwitchAsync(string from, string to)
     {
