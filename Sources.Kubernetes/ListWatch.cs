@@ -418,7 +418,7 @@ internal sealed partial class ListWatch(
     private string Describe(Exception? failure) => failure switch
     {
         ApiServerException { Status: System.Net.HttpStatusCode.Forbidden } =>
-            $"{failure.Message}. The account needs the verbs list and watch on {resource.Name}; deploy/ has the ClusterRole",
+            $"{failure.Message}. The account needs the verbs list and watch on {resource.Name}",
         HttpRequestException { InnerException: { } cause } => $"{failure.Message} ({cause.Message})",
         null => "the API server ended the watch at once",
         _ => failure.Message,

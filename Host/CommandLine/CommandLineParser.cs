@@ -5,6 +5,7 @@ using System.Reflection;
 using System.Runtime.InteropServices;
 using ProxyFramework.Core;
 using ProxyFramework.Host.Commands;
+using ProxyFramework.Host.Configuration;
 
 namespace ProxyFramework.Host.CommandLine;
 
@@ -22,6 +23,19 @@ internal static class CommandLineParser
     public static async Task<int> InvokeAsync(string[] arguments)
     {
         var parsed = Build().Parse(arguments, Configuration);
+        if (parsed.Errors.Count == 0 && parsed.Action is not (HelpPage or VersionAction) && FileOf(parsed) is { } path)
+        {
+            var file = ConfigurationFile.Read(path);
+            if (file.Problems.Count > 0)
+            {
+                return UsageError.Print(file.Problems, parsed.CommandResult.Command);
+            }
+
+            // Of a flag that is given twice the last one counts: so those of the file come first.
+            var isNamed = arguments is ["run", ..];
+            parsed = Build(file.Notes).Parse([.. isNamed ? ["run"] : Array.Empty<string>(), .. file.Arguments, .. arguments[(isNamed ? 1 : 0)..]], Configuration);
+        }
+
         if (parsed.Errors.Count > 0 && parsed.Action is not (HelpPage or VersionAction))
         {
             return UsageError.Print(parsed.Errors.Select(error => error.Message), parsed.CommandResult.Command);
@@ -33,12 +47,13 @@ internal static class CommandLineParser
     }
 
     /// <summary>The commands with their flags.</summary>
-    public static RootCommand Build()
+    /// <param name="notes">What a configuration file says that makes no difference.</param>
+    public static RootCommand Build(IReadOnlyList<string>? notes = null)
     {
         var run = new Command("run", "Run the proxy until it is stopped; this is what svcproxy does without a command");
         var root = new RootCommand("The service proxy of a Kubernetes node.") { run, PluginsCommand.Create(), CleanupCommand.Create(), DemoCommand.Create() };
-        Give(root, new RunFlags());
-        Give(run, new RunFlags());
+        Give(root, new RunFlags(notes));
+        Give(run, new RunFlags(notes));
         var help = root.Options.OfType<HelpOption>().Single();
         help.Description = "Show this page";
         help.Action = new HelpPage();
@@ -57,6 +72,9 @@ internal static class CommandLineParser
         });
         return root;
     }
+
+    private static string? FileOf(ParseResult parsed) =>
+        parsed.CommandResult.Command.Options.FirstOrDefault(option => option.Name == "--config") is Option<string?> config ? parsed.GetValue(config) : null;
 
     private static void Give(Command command, RunFlags flags)
     {

@@ -47,6 +47,22 @@ internal static class Flag
             (string text, out int value) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value),
             "a whole number from 0");
 
+    /// <summary>A whole number within limits; null where it is not given.</summary>
+    public static Option<int?> Number(string name, string description, int least, int most) =>
+        Single(
+            name,
+            "NUMBER",
+            description,
+            [],
+            null,
+            (string text, out int? value) =>
+            {
+                var isNumber = int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number);
+                value = number;
+                return isNumber && number >= least && number <= most;
+            },
+            string.Create(CultureInfo.InvariantCulture, $"a whole number from {least} to {most}"));
+
     /// <summary>One of a few words, in any case.</summary>
     public static Option<T> OneOf<T>(string name, string description, T byDefault, params (string Word, T Value)[] words) =>
         Single(

@@ -8,14 +8,11 @@ namespace ProxyFramework.Host.CommandLine;
 /// </summary>
 internal static class RefusedFlags
 {
-    private const string NoConntrack = "no backend of this version sets conntrack's limits; set the sysctl net.netfilter.nf_conntrack_… on the node";
     private const string IpvsOnly = "it belongs to IPVS mode, which this version does not have";
 
     private static readonly (string Name, string Advice)[] All =
     [
-        ("--config", "configuration files are not read by this version; give the settings as flags"),
         ("--write-config-to", "configuration files are not written by this version; the effective settings are at /configz of the metrics address"),
-        ("--init-only", "there is nothing to set up beforehand; leave it out"),
         ("--kube-api-content-type", "objects are read as JSON, straight into what is kept of them; leave it out"),
         ("--kube-api-burst", "three watches are all that is asked of the API server, with growing waits after failures; leave it out"),
         ("--kube-api-qps", "three watches are all that is asked of the API server, with growing waits after failures; leave it out"),
@@ -35,14 +32,6 @@ internal static class RefusedFlags
         ("--ipvs-tcp-timeout", IpvsOnly),
         ("--ipvs-tcpfin-timeout", IpvsOnly),
         ("--ipvs-udp-timeout", IpvsOnly),
-        ("--oom-score-adj", "set it from outside: OOMScoreAdjust= in the systemd unit, or choom"),
-        ("--conntrack-max-per-core", NoConntrack),
-        ("--conntrack-min", NoConntrack),
-        ("--conntrack-tcp-timeout-established", NoConntrack),
-        ("--conntrack-tcp-timeout-close-wait", NoConntrack),
-        ("--conntrack-tcp-be-liberal", NoConntrack),
-        ("--conntrack-udp-timeout", NoConntrack),
-        ("--conntrack-udp-timeout-stream", NoConntrack),
         ("--vmodule", "use -v for the whole program, or --set Logging:LogLevel:CATEGORY=Debug for one category"),
     ];
 

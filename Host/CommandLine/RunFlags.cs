@@ -6,7 +6,8 @@ using ProxyFramework.Sources.Kubernetes;
 namespace ProxyFramework.Host.CommandLine;
 
 /// <summary>The flags of <c>svcproxy run</c>, with kube-proxy's names and defaults where it has them.</summary>
-internal sealed class RunFlags
+/// <param name="notes">What a configuration file says that makes no difference, to be logged.</param>
+internal sealed class RunFlags(IReadOnlyList<string>? notes = null)
 {
     /// <summary>What <c>--kubeconfig</c> says for the pod's service account.</summary>
     private const string InCluster = "in-cluster";
@@ -102,7 +103,16 @@ internal sealed class RunFlags
 
     private readonly Option<string[]> _set = Flag.Settings();
 
+    private readonly Option<bool> _initOnly = Flag.Switch("--init-only", "Set what the flags under Kernel say, and exit: for an init container that may");
+
     private readonly Option<bool> _cleanup = Flag.Switch("--cleanup", "Remove what was left on the node, as svcproxy cleanup does, and exit");
+
+    /// <summary>A file with a KubeProxyConfiguration. Whoever parses puts its flags before the others.</summary>
+    public Option<string?> Config { get; } = Flag.Text(
+        "--config", "FILE", "A KubeProxyConfiguration of kube-proxy; the program ends when it changes. Flags go before what it says");
+
+    /// <summary>What is set on the node.</summary>
+    public NodeFlags Node { get; } = new();
 
     /// <summary>Where plugins are found.</summary>
     public PluginFlags Plugins { get; } = new();
@@ -116,11 +126,12 @@ internal sealed class RunFlags
     /// <summary>Gives the flags to a command.</summary>
     public void AddTo(Command command)
     {
-        command.AddFlags("Services", _kubeconfig, _master, _manifests, _serviceProxyName);
+        command.AddFlags("Services", Config, _kubeconfig, _master, _manifests, _serviceProxyName);
         command.AddFlags("This node", _hostnameOverride, _zone, _nodePortAddresses, _detectLocalMode, _clusterCidr, _podBridgeInterface, _podInterfaceNamePrefix);
-        command.AddFlags("Data path", _mode, _scheduler, _masqueradeAll, _drainTimeout, _set, _cleanup);
+        command.AddFlags("Data path", _mode, _scheduler, _masqueradeAll, _drainTimeout, _set, _cleanup, _initOnly);
         command.AddFlags("Timing", _minSyncPeriod, _maxSyncDelay, _syncPeriod, _backendTimeout, _shutdownTimeout);
         command.AddFlags("HTTP", _healthz, _metrics, _bindAddressHardFail);
+        Node.AddTo(command);
         Plugins.AddTo(command);
         Logging.AddTo(command);
         RefusedFlags.AddTo(command);
@@ -132,6 +143,8 @@ internal sealed class RunFlags
     public RunSettings Read(ParseResult parsed, out IReadOnlyList<string> problems)
     {
         var found = new List<string>();
+        var kubernetes = ReadKubernetes(parsed);
+        var node = Node.Read(parsed);
         var settings = new RunSettings(options => Configure(parsed, options))
         {
             HealthzAddress = Flag.ReadAddress(parsed, _healthz, DefaultHealthz),
@@ -139,7 +152,11 @@ internal sealed class RunFlags
             BindAddressHardFail = parsed.GetValue(_bindAddressHardFail),
             BackendSettings = Flag.ReadSettings(parsed.GetValue(_set)),
             Cleanup = parsed.GetValue(_cleanup),
-            Kubernetes = ReadKubernetes(parsed),
+            InitOnly = parsed.GetValue(_initOnly),
+            ConfigurationFile = parsed.GetValue(Config),
+            Notes = notes ?? [],
+            Kubernetes = kubernetes,
+            Node = kubernetes is null ? node : node.WithDefaults(),
             Logging = Logging.Read(parsed),
         };
         var options = settings.Proxy;
@@ -150,7 +167,7 @@ internal sealed class RunFlags
                 + $"({GoDuration.Format(options.MinSyncPeriod)}); make it at least as long");
         }
 
-        if (options.Manifests.Count == 0 && settings.Kubernetes is null && !settings.Cleanup)
+        if (options.Manifests.Count == 0 && settings.Kubernetes is null && !settings.Cleanup && !settings.InitOnly)
         {
             found.Add("there is nothing to proxy: say where the Services are with --kubeconfig FILE or --manifests PATH, or see it work with 'svcproxy demo'");
         }

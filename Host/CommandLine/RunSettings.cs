@@ -1,4 +1,5 @@
 using ProxyFramework.Core;
+using ProxyFramework.Host.Node;
 using ProxyFramework.Sources.Kubernetes;
 
 namespace ProxyFramework.Host.CommandLine;
@@ -36,6 +37,18 @@ internal sealed class RunSettings
 
     /// <summary>Whether to clean up and exit instead of running.</summary>
     public bool Cleanup { get; init; }
+
+    /// <summary>Whether to set up the node and exit instead of running.</summary>
+    public bool InitOnly { get; init; }
+
+    /// <summary>What is set on the node.</summary>
+    public NodeSettings Node { get; init; } = new();
+
+    /// <summary>The configuration file that these settings are from; null where there is none.</summary>
+    public string? ConfigurationFile { get; init; }
+
+    /// <summary>What the configuration file says that makes no difference.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
 
     /// <summary>How much is logged, and how.</summary>
     public required LoggingSettings Logging { get; init; }

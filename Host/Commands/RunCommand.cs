@@ -4,8 +4,10 @@ using Microsoft.Extensions.Logging;
 using Prometheus;
 using ProxyFramework.Core.Sync;
 using ProxyFramework.Host.CommandLine;
+using ProxyFramework.Host.Configuration;
 using ProxyFramework.Host.Http;
 using ProxyFramework.Host.Metrics;
+using ProxyFramework.Host.Node;
 
 namespace ProxyFramework.Host.Commands;
 
@@ -22,6 +24,20 @@ internal static class RunCommand
         }
 
         var builder = ProxyHost.CreateBuilder(settings);
+        builder.Services.AddSingleton<IHostedService>(provider => new NodePreparation(settings, provider.GetRequiredService<ILoggerFactory>()));
+        if (settings.InitOnly)
+        {
+            using var host = builder.Build();
+            await host.StartAsync(cancellation);
+            return 0;
+        }
+
+        if (settings.ConfigurationFile is { } path)
+        {
+            builder.Services.AddSingleton<IHostedService>(provider => new ConfigurationWatch(
+                path, provider.GetRequiredService<IHostApplicationLifetime>(), provider.GetRequiredService<ILogger<ConfigurationWatch>>()));
+        }
+
         AddHttp(builder, settings);
         ProxyHost.AddProxy(builder, settings);
         return await ProxyHost.RunAsync(builder, settings, cancellation);
