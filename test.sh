@@ -118,7 +118,7 @@ run_deferred() {
     {
       printf 'scripts/test-part.sh %q %q env SVCPROXY_PACE=3 ' "$name" "$seconds"
       while [ $# -gt 0 ] && [ "$1" != -- ]; do printf '%q ' "$1"; shift; done
-      printf '%q ' "artifacts/bin/$project/release/ProxyFramework.$project" -noLogo -longRunning 300 -maxThreads 2 "${@:2}"
+      printf '%q ' "artifacts/bin/$project/release/ProxyFramework.$project" -noLogo -longRunning 300 "${@:2}"
       echo
     } >>"$list"
   done
