@@ -9,7 +9,7 @@ namespace ProxyFramework.Backends.Iptables;
 /// What is in force in one IP family, and how it gets from there to what is wanted. What is there is read only when it is adopted;
 /// after that, what was written is known.
 /// </summary>
-internal sealed class FamilyRules(IPFamily family, Programs.Iptables programs, IptablesSettings settings, SlotTables slots, TableStamp stamp, bool hasDefaultScheduler = false) : IDisposable
+internal sealed class FamilyRules(IPFamily family, Programs.Iptables programs, IptablesSettings settings, SlotTables slots, TableStamp stamp, bool hasDefaultScheduler = false)
 {
     /// <summary>The most calls for one change set: where more than a few service ports are refused one by one, the reason is elsewhere.</summary>
     private const int MaxCalls = 64;
@@ -22,7 +22,7 @@ internal sealed class FamilyRules(IPFamily family, Programs.Iptables programs, I
     private ImmutableArray<(ChainId Chain, string Rule)> _staleJumps = [];
     private Ruleset? _rules;
     private bool? _canHash;
-    private UInt128 _stamp;
+    private UInt128 _before;
     private int _calls;
 
     public IPFamily Family => family;
@@ -46,6 +46,7 @@ internal sealed class FamilyRules(IPFamily family, Programs.Iptables programs, I
     /// <returns>The UDP frontends that were there and are nobody's now.</returns>
     public IReadOnlyList<FrontendKey> Adopt(IEnumerable<ServicePort> wanted, NodeState node, ChangeReport report, CancellationToken cancellationToken)
     {
+        stamp.Know(family, _before = stamp.Read(family));
         var saved = SavedRules.Parse(programs.Save());
         _written = saved.Chains;
         _missingJumps = [.. NodeRules.Jumps.Where(jump => !saved.Jumps.Contains(jump))];
@@ -88,6 +89,7 @@ internal sealed class FamilyRules(IPFamily family, Programs.Iptables programs, I
     /// <exception cref="BackendException">iptables-restore failed for a reason that is no service port's.</exception>
     public void Apply(IEnumerable<ServicePortChange> changes, ChangeReport report, CancellationToken cancellationToken)
     {
+        _before = stamp.Read(family);
         var pending = Put(changes, report);
         _calls = 0;
         Write(pending, report, cancellationToken);
@@ -96,8 +98,8 @@ internal sealed class FamilyRules(IPFamily family, Programs.Iptables programs, I
     /// <summary>What others have changed since this wrote last; null where nothing. Reads the rules only where someone changed any.</summary>
     public string? FindDrift()
     {
-        var now = stamp.Read();
-        if (now == _stamp)
+        var now = stamp.Read(family);
+        if (stamp.IsKnown(family, now))
         {
             return null;
         }
@@ -117,12 +119,9 @@ internal sealed class FamilyRules(IPFamily family, Programs.Iptables programs, I
             }
         }
 
-        _stamp = now;
+        stamp.Know(family, now);
         return null;
     }
-
-    /// <inheritdoc/>
-    public void Dispose() => stamp.Dispose();
 
     /// <summary>
     /// Removes our chains, kube-proxy's, and what leads to them, of these programs' flavour.
@@ -207,7 +206,7 @@ internal sealed class FamilyRules(IPFamily family, Programs.Iptables programs, I
         Lines += feed.Lines;
         if (result.ExitCode == 0)
         {
-            Written(contents, pending, report);
+            Written(contents, pending, report, feed.Commits);
             return;
         }
 
@@ -256,8 +255,9 @@ internal sealed class FamilyRules(IPFamily family, Programs.Iptables programs, I
 
     private void Undo(ServicePortKey key) => _rules!.Put(key, _inForce.GetValueOrDefault(key));
 
-    private void Written(Dictionary<ChainId, IReadOnlyList<Rule>?> contents, Dictionary<ServicePortKey, ServicePortChange> pending, ChangeReport report)
+    private void Written(Dictionary<ChainId, IReadOnlyList<Rule>?> contents, Dictionary<ServicePortKey, ServicePortChange> pending, ChangeReport report, int commits)
     {
+        stamp.Changed(family, _before, commits, MoreEntries(RuleTable.Nat, contents), MoreEntries(RuleTable.Filter, contents));
         foreach (var (chain, content) in contents)
         {
             if (content is null)
@@ -270,7 +270,6 @@ internal sealed class FamilyRules(IPFamily family, Programs.Iptables programs, I
             }
         }
 
-        _stamp = stamp.Read();
         _rules!.Touched.Clear();
         _missingJumps = _staleJumps = [];
         foreach (var change in pending.Values)
@@ -286,6 +285,22 @@ internal sealed class FamilyRules(IPFamily family, Programs.Iptables programs, I
 
             report.InForce(change);
         }
+    }
+
+    /// <summary>How many entries a legacy table gains by what was written: rules, and two for a chain, where it begins and ends.</summary>
+    private int MoreEntries(RuleTable table, Dictionary<ChainId, IReadOnlyList<Rule>?> contents)
+    {
+        const int Ends = 2;
+        var more = _missingJumps.Count(jump => jump.Chain.Table == table) - _staleJumps.Count(jump => jump.Chain.Table == table);
+        foreach (var (chain, content) in contents)
+        {
+            if (chain.Table == table)
+            {
+                more += (content is null ? 0 : content.Count + Ends) - (_written.TryGetValue(chain, out var former) ? former.Count + Ends : 0);
+            }
+        }
+
+        return more;
     }
 
     /// <summary>Chains of the nat table that nothing leads to yet, while others are being made.</summary>

@@ -20,6 +20,7 @@ public sealed partial class IptablesBackend : IBackend
     private readonly Lock _programs = new();
 
     private ImmutableArray<FamilyRules> _families = [];
+    private TableStamp? _stamp;
     private ImmutableArray<string> _otherFlavours = [];
     private SlotTables? _slots;
     private StaleFlows? _flows;
@@ -64,8 +65,9 @@ public sealed partial class IptablesBackend : IBackend
         try
         {
             _flows = new StaleFlows();
+            var stamp = _stamp = new TableStamp(flavour);
             _families = [.. Enum.GetValues<IPFamily>().Select(family => new FamilyRules(
-                family, new Programs.Iptables(family, flavour, settings.WaitSeconds), settings, _slots, new TableStamp(family, flavour), context.DefaultScheduler is not null))];
+                family, new Programs.Iptables(family, flavour, settings.WaitSeconds), settings, _slots, stamp, context.DefaultScheduler is not null))];
         }
         catch (Exception error) when (error is NetlinkException or SocketException)
         {
@@ -133,11 +135,7 @@ public sealed partial class IptablesBackend : IBackend
             await _canary.DisposeAsync().ConfigureAwait(false);
         }
 
-        foreach (var family in _families)
-        {
-            family.Dispose();
-        }
-
+        _stamp?.Dispose();
         _flows?.Dispose();
         _metrics?.Dispose();
     }

@@ -23,6 +23,9 @@ internal sealed partial class RestoreFeed(Func<RunningProgram> start) : IDisposa
     /// <summary>How many lines it has.</summary>
     public int Lines => _owners.Count;
 
+    /// <summary>How many tables it commits.</summary>
+    public int Commits { get; private set; }
+
     /// <summary>Creates or empties chains, and fills them.</summary>
     public void Write(RuleTable table, IReadOnlyCollection<(string Name, IReadOnlyList<Rule> Rules)> chains)
     {
@@ -73,6 +76,7 @@ internal sealed partial class RestoreFeed(Func<RunningProgram> start) : IDisposa
         if (_table is not null)
         {
             Line("COMMIT");
+            Commits++;
             _table = null;
         }
     }

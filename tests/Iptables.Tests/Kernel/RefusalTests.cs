@@ -19,7 +19,8 @@ public sealed class RefusalTests
         var refused = Service("b\" --no-such-option \"", Group("10.0.0.2"), ClusterIP("10.96.0.2"));
         var report = new ChangeReport(static _ => { });
         var programs = new Backends.Iptables.Programs.Iptables(IPFamily.IPv4, flavour, waitSeconds: 60);
-        using var family = new FamilyRules(IPFamily.IPv4, programs, new IptablesSettings(), new SlotTables("iptables", new Schedulers(), null), node.Run(() => new TableStamp(IPFamily.IPv4, flavour)));
+        using var stamp = node.Run(() => new TableStamp(flavour));
+        var family = new FamilyRules(IPFamily.IPv4, programs, new IptablesSettings(), new SlotTables("iptables", new Schedulers(), null), stamp);
         node.Run(() =>
         {
             family.Adopt([Service("a", Group("10.0.0.1"), ClusterIP("10.96.0.1")), refused, Service("c", Group("10.0.0.3"), ClusterIP("10.96.0.3"))], NodeState.Unknown, report, default);
