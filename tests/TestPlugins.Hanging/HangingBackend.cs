@@ -75,6 +75,7 @@ public sealed class HangsEverywhere : HangingBackend
 
     public override async ValueTask<SyncResult> ApplyAsync(ServiceChangeSet changes, CancellationToken cancellationToken)
     {
+        Console.Error.WriteLine("applies now");
         await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await Task.Delay(TimeSpan.FromSeconds(1.5), CancellationToken.None).ConfigureAwait(false);
         return SyncResult.Success;
