@@ -16,9 +16,9 @@ done
 for mode in "${modes[@]}"; do parts+=("behaviour-$mode"); done
 # Parts that need IPVS in the kernel. Where this one has none, they share a start of a virtual machine (scripts/vm/run.sh).
 parts+=(netlink-vm ipvs-vm behaviour-ipvs)
-# What runs only when it is named: emulated, the suite takes longer than all the rest, and does not hold as a whole yet. With
-# iptables two scenarios do not hold: FlushScenarios in the nft flavour, and with legacy tables one in UDP over IPv6 failed once in five runs.
-by_name_only=(behaviour-ipvs behaviour-iptables-legacy behaviour-iptables-nft)
+# What runs only when it is named: emulated, the suite takes longer than all the rest, and does not hold as a whole yet. With legacy
+# tables of iptables a scenario in UDP over IPv6 failed once in five runs, for a reason not found yet.
+by_name_only=(behaviour-ipvs behaviour-iptables-legacy)
 
 if [ "${1:-}" = vm-shell ]; then exec scripts/vm/run.sh --shell; fi
 if [ "${1:-}" = --list ]; then

@@ -1,11 +1,13 @@
 using System.Buffers;
 using System.Globalization;
+using Microsoft.Extensions.Configuration;
 
 namespace ProxyFramework;
 
 /// <summary>
 /// Reads the options that follow a name, <c>NAME; OPTION=VALUE; OPTION</c>, for whoever is chosen so (<see cref="IConfigurableScheduler"/>,
-/// <see cref="IHealthCheck"/>). What is not known or cannot be read is refused by name.
+/// <see cref="IHealthCheck"/>), and the settings of a backend (<see cref="ReadSettings"/>). What is not known or cannot be read is refused
+/// by name.
 /// </summary>
 public sealed class OptionReader
 {
@@ -14,6 +16,9 @@ public sealed class OptionReader
     private static readonly SearchValues<char> NumberCharacters = SearchValues.Create("0123456789.");
 
     private readonly IReadOnlyDictionary<string, string> _given;
+
+    /// <summary>Takes what is wrong, so that all of it can be told at once; null where the first is thrown.</summary>
+    private readonly List<string>? _problems;
 
     /// <summary>Takes what was given.</summary>
     /// <param name="given">What was written: names in lower case, an option without a value as <c>true</c>.</param>
@@ -32,57 +37,94 @@ public sealed class OptionReader
         }
     }
 
+    private OptionReader(IReadOnlyDictionary<string, string> given, List<string> problems) => (_given, _problems) = (given, problems);
+
+    /// <summary>Reads the settings of a backend.</summary>
+    /// <param name="section"><see cref="BackendContext.Settings"/>.</param>
+    /// <param name="mode">The backend's name, for messages.</param>
+    /// <param name="known">The settings that there are.</param>
+    /// <param name="read">Reads them.</param>
+    /// <exception cref="BackendException">Settings that are unknown or invalid; all of them are named.</exception>
+    public static T ReadSettings<T>(IConfiguration section, string mode, IReadOnlyCollection<string> known, Func<OptionReader, T> read)
+    {
+        ArgumentNullException.ThrowIfNull(section);
+        ArgumentNullException.ThrowIfNull(read);
+        var given = section.GetChildren().ToDictionary(static setting => setting.Key.ToLowerInvariant(), static setting => setting.Value ?? "");
+        var problems = given.Keys.Where(name => !known.Contains(name))
+            .Select(name => $"{name}: this mode has no such setting; it has {string.Join(", ", known)}").ToList();
+        var settings = read(new OptionReader(given, problems));
+        return problems.Count == 0 ? settings : throw new BackendException(string.Join("; ", problems.Select(problem => $"{mode}:{problem}")));
+    }
+
     /// <summary>A text; null unless given.</summary>
     public string? Text(string name) => _given.GetValueOrDefault(name);
 
-    /// <summary>An option that is on or off; off unless given.</summary>
-    /// <exception cref="ArgumentException">It is neither.</exception>
-    public bool Flag(string name) => _given.GetValueOrDefault(name, "false") switch
+    /// <summary>Whatever <paramref name="parse"/> makes of a text.</summary>
+    /// <param name="name">The option.</param>
+    /// <param name="otherwise">What it is unless given.</param>
+    /// <param name="parse">Reads it; a <see cref="FormatException"/> says what is wrong with it.</param>
+    /// <exception cref="ArgumentException">It cannot be read.</exception>
+    public T Value<T>(string name, T otherwise, Func<string, T> parse)
     {
-        "true" => true,
-        "false" => false,
-        var other => throw new ArgumentException($"{name}: '{other}' is neither true nor false"),
-    };
+        ArgumentNullException.ThrowIfNull(parse);
+        if (!_given.TryGetValue(name, out var text))
+        {
+            return otherwise;
+        }
+
+        try
+        {
+            return parse(text);
+        }
+        catch (FormatException problem)
+        {
+            var message = $"{name}: {problem.Message}";
+            if (_problems is null)
+            {
+                throw new ArgumentException(message, problem);
+            }
+
+            _problems.Add(message);
+            return otherwise;
+        }
+    }
+
+    /// <summary>An option that is on or off.</summary>
+    /// <exception cref="ArgumentException">It is neither.</exception>
+    public bool Flag(string name, bool otherwise = false) => Value(name, otherwise, static text =>
+        bool.TryParse(text, out var value) ? value : throw new FormatException($"'{text}' is neither true nor false"));
 
     /// <summary>A number within limits.</summary>
     /// <exception cref="ArgumentException">It is none, or beyond them.</exception>
-    public double Number(string name, double otherwise, double min, double max)
-    {
-        if (!_given.TryGetValue(name, out var text))
-        {
-            return otherwise;
-        }
-
-        return double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value) && value >= min && value <= max
+    public double Number(string name, double otherwise, double min, double max) => Value(name, otherwise, text =>
+        double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value) && value >= min && value <= max
             ? value
-            : throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"{name}: '{text}' is not a number between {min} and {max}"));
-    }
+            : throw new FormatException(string.Create(CultureInfo.InvariantCulture, $"'{text}' is not a number between {min} and {max}")));
 
     /// <summary>A whole number within limits.</summary>
     /// <exception cref="ArgumentException">It is none, or beyond them.</exception>
-    public int WholeNumber(string name, int otherwise, int min, int max)
-    {
-        var value = Number(name, otherwise, min, max);
-        return value == Math.Floor(value) ? (int)value : throw new ArgumentException($"{name}: '{_given[name]}' is not a whole number");
-    }
+    public int WholeNumber(string name, int otherwise, int min, int max) => Value(name, otherwise, text =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value >= min && value <= max
+            ? value
+            : throw new FormatException(string.Create(CultureInfo.InvariantCulture, $"'{text}' is not a whole number between {min} and {max}")));
 
-    /// <summary>A duration within limits, written <c>250ms</c>, <c>5s</c>, <c>1m30s</c> or <c>0</c>.</summary>
+    /// <summary>A duration within limits, written <c>250ms</c>, <c>5s</c>, <c>1m30s</c>, <c>0</c> or <c>hh:mm:ss</c>.</summary>
     /// <exception cref="ArgumentException">It is none, or beyond them.</exception>
-    public TimeSpan Duration(string name, TimeSpan otherwise, TimeSpan min, TimeSpan max)
+    public TimeSpan Duration(string name, TimeSpan otherwise, TimeSpan min, TimeSpan max) => Value(name, otherwise, text =>
+        TryParseDuration(text, out var value) && value >= min && value <= max
+            ? value
+            : throw new FormatException(string.Create(
+                CultureInfo.InvariantCulture, $"'{text}' is not a duration between {min.TotalSeconds}s and {max.TotalSeconds}s, such as 5s or 250ms")));
+
+    /// <summary>Reads a duration as Kubernetes writes it (<c>1m30s</c>, <c>250ms</c>), or <c>hh:mm:ss</c>. Never negative, at most a year a unit.</summary>
+    public static bool TryParseDuration(string text, out TimeSpan duration)
     {
-        if (!_given.TryGetValue(name, out var text))
+        ArgumentNullException.ThrowIfNull(text);
+        if (text.Contains(':', StringComparison.Ordinal))
         {
-            return otherwise;
+            return TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out duration) && duration >= TimeSpan.Zero;
         }
 
-        return TryParseDuration(text, out var value) && value >= min && value <= max
-            ? value
-            : throw new ArgumentException(string.Create(
-                CultureInfo.InvariantCulture, $"{name}: '{text}' is not a duration between {min.TotalSeconds}s and {max.TotalSeconds}s, such as 5s or 250ms"));
-    }
-
-    private static bool TryParseDuration(string text, out TimeSpan duration)
-    {
         duration = TimeSpan.Zero;
         var rest = text.AsSpan();
         while (rest is not ("" or "0"))

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using Microsoft.Extensions.Configuration;
 using ProxyFramework.Netlink.Ipvs;
 
@@ -12,19 +11,19 @@ internal sealed record IpvsSettings
     private const int IFNAMSIZ = 16;
 
     /// <summary><c>masquerade-bit</c>: the bit of the packet mark that says "masquerade", 10…15.</summary>
-    public int MasqueradeBit { get; private set; } = 14;
+    public int MasqueradeBit { get; private init; } = 14;
 
     /// <summary><c>device</c>: the dummy device that the routes of service addresses are on.</summary>
-    public string Device { get; private set; } = "kube-ipvs0";
+    public string Device { get; private init; } = "kube-ipvs0";
 
     /// <summary><c>strict-arp</c>: whether the node answers ARP for, and asks with, addresses of the asked interface only (arp_ignore 1, arp_announce 2).</summary>
-    public bool StrictArp { get; private set; }
+    public bool StrictArp { get; private init; }
 
     /// <summary><c>exclude-cidrs</c>: ranges whose virtual servers are never taken for ours, whatever tells that they are.</summary>
-    public ImmutableArray<InetPrefix> ExcludeCidrs { get; private set; } = [];
+    public ImmutableArray<InetPrefix> ExcludeCidrs { get; private init; } = [];
 
     /// <summary><c>tcp-timeout</c>, <c>tcp-fin-timeout</c>, <c>udp-timeout</c>, in seconds; 0 leaves the kernel's.</summary>
-    public IpvsTimeouts Timeouts { get; private set; }
+    public IpvsTimeouts Timeouts { get; private init; }
 
     /// <summary>The mark of <see cref="MasqueradeBit"/>.</summary>
     public uint MasqueradeMark => 1u << MasqueradeBit;
@@ -34,75 +33,29 @@ internal sealed record IpvsSettings
 
     /// <summary>Reads the section.</summary>
     /// <exception cref="BackendException">Settings that are unknown or invalid; all of them are named.</exception>
-    public static IpvsSettings Read(IConfiguration section)
+    public static IpvsSettings Read(IConfiguration section) => OptionReader.ReadSettings(section, "ipvs", ["device", "exclude-cidrs", "masquerade-bit", "strict-arp", "tcp-timeout", "tcp-fin-timeout", "udp-timeout"], static read =>
     {
-        var settings = new IpvsSettings();
-        var problems = section.GetChildren()
-            .Select(setting => settings.Apply(setting.Key, setting.Value ?? "") is { } problem ? $"ipvs:{setting.Key}: {problem}" : null)
-            .OfType<string>()
-            .ToList();
-        return problems.Count == 0 ? settings : throw new BackendException(string.Join("; ", problems));
-    }
-
-    private string? Apply(string name, string value) => name.ToLowerInvariant() switch
-    {
-        "masquerade-bit" => Number(value, 10, 15, number => MasqueradeBit = number),
-        "device" => SetDevice(value),
-        "strict-arp" => SetStrictArp(value),
-        "exclude-cidrs" => SetExcludeCidrs(value),
-        "tcp-timeout" => Seconds(value, time => Timeouts = Timeouts with { Tcp = time }),
-        "tcp-fin-timeout" => Seconds(value, time => Timeouts = Timeouts with { TcpFin = time }),
-        "udp-timeout" => Seconds(value, time => Timeouts = Timeouts with { Udp = time }),
-        _ => "this mode has no such setting; it has device, exclude-cidrs, masquerade-bit, strict-arp, tcp-timeout, tcp-fin-timeout and udp-timeout",
-    };
-
-    private string? SetDevice(string value)
-    {
-        if (value.Length is 0 or >= IFNAMSIZ || value is "." or ".." || value.Any(static character => character is '/' or ':' || char.IsWhiteSpace(character)))
+        var defaults = new IpvsSettings();
+        return defaults with
         {
-            return $"'{value}' cannot be the name of a device";
-        }
+            Device = read.Value("device", defaults.Device, ReadDevice),
+            ExcludeCidrs = read.Value("exclude-cidrs", defaults.ExcludeCidrs, ReadRanges),
+            MasqueradeBit = read.WholeNumber("masquerade-bit", defaults.MasqueradeBit, 10, 15),
+            StrictArp = read.Flag("strict-arp", defaults.StrictArp),
+            Timeouts = new(Seconds(read, "tcp-timeout"), Seconds(read, "tcp-fin-timeout"), Seconds(read, "udp-timeout")),
+        };
+    });
 
-        Device = value;
-        return null;
-    }
+    private static string ReadDevice(string text) =>
+        text.Length is 0 or >= IFNAMSIZ || text is "." or ".." || text.Any(static character => character is '/' or ':' || char.IsWhiteSpace(character))
+            ? throw new FormatException($"'{text}' cannot be the name of a device")
+            : text;
 
-    private string? SetStrictArp(string value)
-    {
-        if (!bool.TryParse(value, out var strict))
-        {
-            return $"'{value}' is neither true nor false";
-        }
+    private static ImmutableArray<InetPrefix> ReadRanges(string text) =>
+    [
+        .. text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(static range =>
+            InetPrefix.TryParse(range, out var prefix) ? prefix : throw new FormatException($"'{range}' is not a range of addresses such as 10.0.0.0/8")),
+    ];
 
-        StrictArp = strict;
-        return null;
-    }
-
-    private string? SetExcludeCidrs(string value)
-    {
-        foreach (var text in value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
-        {
-            if (!InetPrefix.TryParse(text, out var range))
-            {
-                return $"'{text}' is not a range of addresses such as 10.0.0.0/8";
-            }
-
-            ExcludeCidrs = ExcludeCidrs.Add(range);
-        }
-
-        return null;
-    }
-
-    private static string? Seconds(string value, Action<TimeSpan> set) => Number(value, 0, 30 * 24 * 60 * 60, seconds => set(TimeSpan.FromSeconds(seconds)));
-
-    private static string? Number(string value, int least, int most, Action<int> set)
-    {
-        if (!int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number < least || number > most)
-        {
-            return string.Create(CultureInfo.InvariantCulture, $"'{value}' is not a whole number between {least} and {most}");
-        }
-
-        set(number);
-        return null;
-    }
+    private static TimeSpan Seconds(OptionReader read, string name) => TimeSpan.FromSeconds(read.WholeNumber(name, 0, 0, 30 * 24 * 60 * 60));
 }

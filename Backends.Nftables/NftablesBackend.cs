@@ -61,7 +61,7 @@ public sealed partial class NftablesBackend : IBackend
 
         var chains = new ChainLayout(1u << settings.MasqueradeBit, settings.DropInvalid);
         _tables = [.. Enum.GetValues<IPFamily>().Select(family =>
-            new FamilyTable(_nft, new TableSchema(family, settings.AffinityClients), _slots, chains, _logger))];
+            new FamilyTable(_nft, new TableSchema(family, (uint)settings.AffinityClients), _slots, chains, _logger))];
         _metrics = new NftablesMetrics(() => Transactions, () => _tables.Sum(table => table.ElementChanges));
         return ValueTask.CompletedTask;
     }

@@ -173,7 +173,7 @@ public sealed class HealthProberTests : IAsyncDisposable
             new Dictionary<string, IHealthCheck> { ["test"] = new TestCheck() },
             new ConfigurationBuilder().AddInMemoryCollection([new("health-checks:" + name, value)]).Build())).Message;
         Assert.Contains("health-checks: there is no option 'intervall'", Problem("intervall", "1s"), StringComparison.Ordinal);
-        Assert.Contains("health-checks: panic: '101' is not a number between 0 and 100", Problem("panic", "101"), StringComparison.Ordinal);
+        Assert.Contains("health-checks: panic: '101' is not a whole number between 0 and 100", Problem("panic", "101"), StringComparison.Ordinal);
         Assert.Contains("health-checks: there is no health check 'unknown'", Problem("default", "unknown"), StringComparison.Ordinal);
     }
 

@@ -176,7 +176,7 @@ public sealed class RefusalTests
     [InlineData("99999999999999h", null)]
     public void Durations_are_read_as_kubernetes_writes_them(string text, int? milliseconds)
     {
-        Assert.Equal(milliseconds is not null, UserspaceSettings.TryParseDuration(text, out var duration));
+        Assert.Equal(milliseconds is not null, OptionReader.TryParseDuration(text, out var duration));
         Assert.Equal(milliseconds ?? duration.TotalMilliseconds, duration.TotalMilliseconds);
     }
 

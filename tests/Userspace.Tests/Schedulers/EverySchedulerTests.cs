@@ -115,7 +115,7 @@ public sealed class EverySchedulerTests
     {
         Assert.All(Every.OfType<IConfigurableScheduler>(), scheduler => Assert.Contains(
             "no option 'colour'", Assert.Throws<ArgumentException>(() => Named(scheduler.Name, "colour=red")).Message, StringComparison.Ordinal));
-        Assert.Contains("'70000' is not a number between 251 and 65521", Refusal("mh", "table=70000"), StringComparison.Ordinal);
+        Assert.Contains("'70000' is not a whole number between 251 and 65521", Refusal("mh", "table=70000"), StringComparison.Ordinal);
         Assert.Contains("'1000.5' is not a whole number", Refusal("mh", "table=1000.5"), StringComparison.Ordinal);
         Assert.Contains("'0.9' is not a number between 1.01 and 10", Refusal("ring-hash", "bound=0.9"), StringComparison.Ordinal);
         Assert.Contains("'maybe' is neither true nor false", Refusal("sh", "port=maybe"), StringComparison.Ordinal);
