@@ -2,8 +2,6 @@ using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.Logging.Abstractions;
 using ProxyFramework.Backends.Iptables;
 using ProxyFramework.Nftables.Tests;
 using ProxyFramework.Testing;
@@ -11,21 +9,19 @@ using ProxyFramework.Testing;
 namespace ProxyFramework.Iptables.Tests.Kernel;
 
 /// <summary>A network namespace with the backend in it, called as the sync loop calls it, and servers that are endpoints.</summary>
-internal sealed class Node : IAsyncDisposable
+internal sealed class Node : BackendNode<IptablesBackend>
 {
     private const ushort EndpointPort = 8080;
 
     private readonly List<Socket> _servers = [];
-    private IptablesBackend? _backend;
 
     public Node()
+        : base(new Schedulers())
     {
         // Service addresses are routed, so that connections from here get as far as the rules.
         Namespace.Exec("ip", "address", "add", "10.0.1.1/32", "dev", "lo");
         Namespace.Exec("ip", "route", "add", "10.96.0.0/16", "dev", "lo", "src", "10.0.1.1");
     }
-
-    public NetworkNamespace Namespace { get; } = NetworkNamespace.Create();
 
     /// <summary>Serves an endpoint.</summary>
     public void Serve(string address)
@@ -69,35 +65,9 @@ internal sealed class Node : IAsyncDisposable
     /// <summary>Starts the backend anew, after ending a former one, and hands over everything.</summary>
     public async Task<SyncResult> RunAsync(string flavour, params ImmutableArray<ServicePort> services)
     {
-        await StopAsync();
-        var backend = _backend = new IptablesBackend();
-        return Namespace.Run(() =>
-        {
-            backend.StartAsync(Context(("flavour", flavour), ("canary-seconds", "3600")), default).AsTask().GetAwaiter().GetResult();
-            return backend.ApplyAsync(
-                new ServiceChangeSet
-                {
-                    IsFull = true,
-                    Changes = [.. services.Select(static service => new ServicePortChange(null, service))],
-                    State = services.ToDictionary(static service => service.Key),
-                    Node = NodeState.Unknown,
-                    PreviousNode = NodeState.Unknown,
-                },
-                default).AsTask().GetAwaiter().GetResult();
-        });
+        await StartAsync(("flavour", flavour), ("canary-seconds", "3600"));
+        return ApplyAll(services);
     }
-
-    /// <summary>Ends the backend; its rules stay.</summary>
-    public async Task StopAsync()
-    {
-        if (_backend is { } backend)
-        {
-            _backend = null;
-            await backend.DisposeAsync();
-        }
-    }
-
-    public void Cleanup() => Namespace.Run(() => new IptablesBackend().CleanupAsync(Context(), default).AsTask().GetAwaiter().GetResult());
 
     /// <summary>All rules of a flavour, without counters, in an order that does not depend on how they came there.</summary>
     public string Save(string flavour) => string.Join('\n', new[] { "iptables", "ip6tables" }.SelectMany(family =>
@@ -123,21 +93,11 @@ internal sealed class Node : IAsyncDisposable
         return chains.Where(static chain => chain.Value.Count > 0 || chain.Key.Contains("KUBE-", StringComparison.Ordinal)).SelectMany(chain => chain.Value.Prepend($"{family} {chain.Key}"));
     }));
 
-    public async ValueTask DisposeAsync()
+    public override async ValueTask DisposeAsync()
     {
-        await StopAsync();
+        await base.DisposeAsync();
         _servers.ForEach(static server => server.Dispose());
-        Namespace.Dispose();
     }
-
-    private static BackendContext Context(params (string Name, string Value)[] settings) => new()
-    {
-        LoggerFactory = NullLoggerFactory.Instance,
-        TimeProvider = TimeProvider.System,
-        Schedulers = new Schedulers(),
-        Settings = new ConfigurationBuilder().AddInMemoryCollection(settings.ToDictionary(static setting => setting.Name, static setting => (string?)setting.Value)).Build(),
-        ReportDrift = static _ => { },
-    };
 
     private static async Task AcceptAsync(Socket server)
     {

@@ -104,7 +104,7 @@ public sealed class ConnectionTests : IAsyncLifetime
         var web = Web("10.0.0.1");
         _node.ApplyAll(web);
         using var connection = await Pods.ConnectAsync(_node.Client, Vip, 80);
-        _node.Remove(web);
+        _node.Remove(web.Key);
         Assert.Equal("10.0.0.1", await Pods.AskAsync(connection));
         await Assert.ThrowsAsync<SocketException>(() => Pods.AskAsync(_node.Client, Vip, 80));
         connection.Dispose();
@@ -118,7 +118,7 @@ public sealed class ConnectionTests : IAsyncLifetime
         var web = Web("10.0.0.1");
         _node.ApplyAll(web);
         using var connection = await Pods.ConnectAsync(_node.Client, Vip, 80);
-        _node.Remove(web);
+        _node.Remove(web.Key);
         _node.Apply(Web("10.0.0.1", "10.0.0.2"));
         Assert.Equal("10.0.0.1", await Pods.AskAsync(connection));
         connection.Dispose();

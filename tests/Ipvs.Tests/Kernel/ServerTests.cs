@@ -54,7 +54,7 @@ public sealed class ServerTests : IAsyncDisposable
         // Not after a restart either, and not where it comes by a change.
         await _node.StartAsync();
         Assert.Single(_node.ApplyAll(met, web).Failures);
-        _node.Remove(met);
+        _node.Remove(met.Key);
         Assert.Single(_node.Apply(met).Failures);
         Assert.Contains(Foreign, _node.Servers());
 
